@@ -83,7 +83,9 @@ internal sealed partial class AlertAggregator(
             return [];
         }
 
-        return _requests.TryAdd(new Request(request, isRehearsal, onlyAsLeader), ApplyBatchAsync, MostWaiting) is { } applying
+        // The console's own alerts are few. If they were refused, the console would report an outage of its database or pipeline.
+        var most = request.All(o => o.Source == Observation.Console) ? int.MaxValue : MostWaiting;
+        return _requests.TryAdd(new Request(request, isRehearsal, onlyAsLeader), ApplyBatchAsync, most) is { } applying
             ? await applying.WaitAsync(cancellationToken)
             : null;
     }

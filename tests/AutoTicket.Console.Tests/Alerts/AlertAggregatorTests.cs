@@ -53,5 +53,28 @@ public sealed class AlertAggregatorTests
                 .SingleAsync();
     }
 
+    /// <summary>Otherwise the observer of the surfaces would take a flood for an outage of the database.</summary>
+    [Fact]
+    public async Task With_as_many_alerts_waiting_as_may_wait_the_console_still_accepts_its_own()
+    {
+        await using var driver = await AlertDriver.StartAsync(Database.Postgres);
+        var aggregator = driver.Console.Get<AlertAggregator>();
+        await using var other = driver.Database.Open();
+        var held = await other.BeginAsync(default);
+        await other.Database.ExecuteSqlAsync($"LOCK TABLE alerts IN ACCESS EXCLUSIVE MODE");
+        var first = aggregator.ObserveAsync([AlertDriver.Say()], default);
+        var waiting = aggregator.ObserveAsync([.. Enumerable.Repeat(AlertDriver.Say(firing: false), 19_000)], default);
+        Assert.Null(await aggregator.ObserveAsync([.. Enumerable.Repeat(AlertDriver.Say(firing: false), 1_000)], default));
+
+        var own = aggregator.ObserveAsync([.. Enumerable.Repeat(AlertDriver.Say(source: "console", firing: false), 1_000)], default);
+        var rehearsal = aggregator.RehearseAsync(AlertDriver.Say(name: "test", source: "console"), default);
+        await held.DisposeAsync();
+
+        Assert.NotNull(await first);
+        Assert.NotNull(await waiting);
+        Assert.NotNull(await own);
+        Assert.NotNull(await rehearsal);
+    }
+
     private static Observation Long(int characters) => AlertDriver.Say() with { FullText = new string('x', characters) };
 }
