@@ -30,6 +30,13 @@ internal sealed partial class AlertAggregator(
     private static readonly TimeSpan CleanAgainAfter = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(5);
 
+    /// <summary>How long senders get to repeat their alerts after an outage, before one expires. Prometheus repeats each once a
+    /// minute.</summary>
+    private static readonly TimeSpan TimeToRepeat = TimeSpan.FromMinutes(5);
+
+    /// <summary>Without a sweep for this long, alerts may have been reported in vain: no process led, or the database was away.</summary>
+    private static readonly TimeSpan LongestGap = TimeSpan.FromMinutes(1);
+
     private readonly CommitGroup<Request, IReadOnlyList<Observed>?> _requests = new(request => WeightOf(request.Observations));
     private readonly OutageNotice _outage = new();
     private readonly OutageNotice _cleaningOutage = new();
@@ -37,6 +44,8 @@ internal sealed partial class AlertAggregator(
     /// <summary>Hash codes of logical ids that this process observed. Only a hint: the database decides what is known.</summary>
     private readonly HashSet<int> _seen = [];
     private DateTimeOffset _cleanAt = DateTimeOffset.MinValue;
+    private DateTimeOffset _sweptAt = DateTimeOffset.MinValue;
+    private long _listensSince;
 
     /// <param name="IsRehearsal">The rules are applied, and nothing is written.</param>
     /// <param name="OnlyAsLeader">Applied only while this process holds the lease.</param>
@@ -290,7 +299,13 @@ internal sealed partial class AlertAggregator(
     protected override async Task<TimeSpan> LeadAsync(CancellationToken stoppingToken)
     {
         var now = Clock.GetUtcNow();
-        var abandoned = await store.ReadAbandonedAsync(now, [.. surfaces.All.Select(surface => surface.Key)], stoppingToken);
+        if (now - _sweptAt > LongestGap)
+        {
+            _listensSince = Clock.GetTimestamp();
+        }
+
+        var expiredBefore = Clock.GetElapsedTime(_listensSince) < TimeToRepeat ? DateTimeOffset.MinValue : now;
+        var abandoned = await store.ReadAbandonedAsync(expiredBefore, [.. surfaces.All.Select(surface => surface.Key)], stoppingToken);
         if (abandoned.Count > 0)
         {
             var episodes = new EpisodeRules(abandoned, options.Value, now);
@@ -304,6 +319,7 @@ internal sealed partial class AlertAggregator(
             }
         }
 
+        _sweptAt = now;
         if (now >= _cleanAt)
         {
             await CleanAsync(now, stoppingToken);

@@ -141,9 +141,9 @@ internal sealed class AlertStore(
             Version = row.Int("version"),
         };
 
-    /// <summary>Firing alerts that have expired, or whose surface is no longer configured.</summary>
+    /// <summary>Firing alerts that have expired before a time, or whose surface is no longer configured.</summary>
     public async Task<List<Alert>> ReadAbandonedAsync(
-        DateTimeOffset now,
+        DateTimeOffset expiredBefore,
         IReadOnlyCollection<string> surfaces,
         CancellationToken cancellationToken
     )
@@ -158,7 +158,7 @@ internal sealed class AlertStore(
                   AND surface NOT IN (SELECT wanted FROM {1})))
                 ORDER BY id LIMIT 1000
                 """,
-                now,
+                expiredBefore,
                 Wanted.Of(surfaces)
             ),
             row => Read(db, row),

@@ -76,5 +76,41 @@ public sealed class AlertAggregatorTests
         Assert.NotNull(await rehearsal);
     }
 
+    /// <summary>The alerts of Prometheus expire after four minutes, also while no console accepts their repeats.</summary>
+    [Theory, BothDatabases, Trait("Pitfall", "T-25")]
+    public async Task No_alert_expires_until_a_console_has_listened_for_five_minutes(Database kind)
+    {
+        var clock = new StillClock();
+        await using var driver = await AlertDriver.StartAsync(kind, clock: clock);
+        var grace = TimeSpan.FromMinutes(5);
+        var start = clock.GetUtcNow();
+        // The surface is not configured: nobody will repeat it.
+        await driver.RaiseAsync(AlertDriver.Say(Observation.SurfaceOutage, source: Observation.Console, surface: "removed"));
+        Assert.InRange(await EndOfAsync(Observation.SurfaceOutage) - start, TimeSpan.Zero, grace / 2);
+        await driver.RaiseAsync(AlertDriver.Say("before the start", expires: start.AddMinutes(-1)));
+        Assert.InRange(await EndOfAsync("before the start") - start, grace, 2 * grace);
+
+        await driver.RaiseAsync(AlertDriver.Say("before the outage", expires: clock.GetUtcNow().AddMinutes(4)));
+        clock.Advance(2 * grace);
+        var back = clock.GetUtcNow();
+        Assert.InRange(await EndOfAsync("before the outage") - back, grace, 2 * grace);
+
+        var expiry = clock.GetUtcNow().AddSeconds(20);
+        await driver.RaiseAsync(AlertDriver.Say("silent", expires: expiry));
+        Assert.InRange(await EndOfAsync("silent") - expiry, TimeSpan.Zero, TimeSpan.FromMinutes(1));
+
+        async Task<DateTimeOffset> EndOfAsync(string name)
+        {
+            Alert? alert = null;
+            await clock.AdvanceUntilAsync(
+                TimeSpan.FromSeconds(5),
+                async () => (alert = (await driver.AlertsAsync()).Single(one => one.Name == name)).Status == AlertStatus.Expired,
+                $"“{name}” expires",
+                TimeSpan.FromMilliseconds(100)
+            );
+            return alert!.EndedAt!.Value;
+        }
+    }
+
     private static Observation Long(int characters) => AlertDriver.Say() with { FullText = new string('x', characters) };
 }

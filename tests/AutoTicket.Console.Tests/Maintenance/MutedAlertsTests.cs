@@ -47,15 +47,19 @@ public sealed class MutedAlertsTests
     [Trait("Pitfall", "T-55")]
     public async Task An_alert_whose_sender_went_silent_during_maintenance_is_told_afterwards_because_nobody_reported_a_recovery()
     {
-        await using var muted = await Muted.StartAsync(Database.Sqlite);
+        var clock = new StillClock(TimeProvider.System.GetUtcNow());
+        await using var muted = await Muted.StartAsync(Database.Sqlite, clock);
         await muted.PostAsync("/api/surfaces/pay/maintenance", new { @for = "1h", reason = "database upgrade" });
-        await muted.FireUntilAsync("silent", TimeProvider.System.GetUtcNow().AddSeconds(1));
-        await Eventually.TrueAsync(
+        await muted.FireUntilAsync("silent", clock.GetUtcNow().AddSeconds(1));
+        await clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(5),
             async () => (await muted.AlertAsync("silent")).GetProperty("status").GetString() == "expired",
-            "the alert expires"
+            "the alert expires",
+            TimeSpan.FromMilliseconds(100)
         );
 
         await muted.DeleteAsync("/api/surfaces/pay/maintenance");
+        using var running = clock.Run();
 
         await muted.ToldAsync(tickets: 0, messages: 1);
         Assert.Contains("EXPIRED", muted.Messages[0], StringComparison.Ordinal);
@@ -249,7 +253,7 @@ public sealed class MutedAlertsTests
 
         public IReadOnlyList<string> Messages => [.. _sandbox.Slack.Messages.Select(message => message.Text)];
 
-        public static async Task<Muted> StartAsync(Database kind)
+        public static async Task<Muted> StartAsync(Database kind, StillClock? clock = null)
         {
             var sandbox = await SandboxServer.StartAsync();
             sandbox.Surface("pay").Answer();
@@ -260,7 +264,7 @@ public sealed class MutedAlertsTests
             settings["Status:PollInterval"] = "00:00:00.5";
             settings["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1";
             settings["Slack:SinglesPerMinute"] = "50";
-            var muted = new Muted(database, sandbox, await ConsoleHost.StartAsync(database, sandbox, settings));
+            var muted = new Muted(database, sandbox, await ConsoleHost.StartAsync(database, sandbox, settings, clock));
             await muted.ShowsAsync(SurfaceStatus.Operational);
             return muted;
         }
