@@ -200,5 +200,7 @@ internal sealed class MaintenancePlanner(
 
     // From the database: a window of another process may not be known here yet.
     private async Task<List<MaintenanceWindow>> OpenAsync(string surfaceKey, DateTimeOffset now, CancellationToken cancellationToken) =>
-        (await store.ReadAsync(now, cancellationToken)).FindAll(window => window.SurfaceKey == surfaceKey);
+        (await store.ReadAsync(now, cancellationToken)).FindAll(window =>
+            window.SurfaceKey == surfaceKey && (window.EndsAt is null || window.EndsAt > now || IsInForce(window, now))
+        );
 }

@@ -96,10 +96,15 @@ internal sealed class MaintenanceStore(IDbContextFactory<AutoTicketDbContext> co
             .ExecuteUpdateAsync(set => set.SetProperty(window => window.IsPastPending, false), cancellationToken);
     }
 
-    private static IQueryable<MaintenanceWindow> NotOver(AutoTicketDbContext db, DateTimeOffset since) =>
-        db
+    private static IQueryable<MaintenanceWindow> NotOver(AutoTicketDbContext db, DateTimeOffset since)
+    {
+        // The last maintenance of a weekly window outlasts the end of its series.
+        var weeklySince = since - MaintenanceRules.LongestWeekly;
+        return db
             .MaintenanceWindows.AsNoTracking()
-            .Where(window => (window.EndedAt == null || window.EndedAt > since) && (window.EndsAt == null || window.EndsAt > since));
+            .Where(window => window.EndedAt == null || window.EndedAt > since)
+            .Where(window => window.EndsAt == null || window.EndsAt > since || (window.WeeklyDays != null && window.EndsAt > weeklySince));
+    }
 
     private static AuditEntry Audit(MaintenanceWindow window, string action, string actor, DateTimeOffset now) =>
         new()

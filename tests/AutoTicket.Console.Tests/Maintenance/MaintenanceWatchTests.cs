@@ -145,6 +145,28 @@ public sealed class MaintenanceWatchTests : IAsyncLifetime
         Assert.False(process.IsInMaintenance);
     }
 
+    [Fact]
+    public async Task A_weekly_maintenance_in_force_can_be_ended_and_canceled_after_the_end_of_its_series()
+    {
+        var process = await StartAsync(signals: false);
+        // Now it is Friday, 12:00.
+        foreach (var reason in new[] { "to end", "to cancel" })
+        {
+            await process.AddAsync(new(reason, "12h", Until: Start.AddHours(11), Weekly: new(["fri"], "22:00", "UTC")));
+        }
+
+        _clock.SetUtcNow(Start.AddHours(14));
+        await process.Watch.RefreshAsync(default);
+        Assert.True(process.IsInMaintenance);
+        var (_, windows) = await process.Planner.LatestAsync("pay", 10, default);
+
+        Assert.Equal(MuteResult.Done, (await process.Planner.CancelAsync("pay", windows[0].Id, "olga", default)).Result);
+        Assert.True(process.IsInMaintenance);
+        Assert.Equal(MuteResult.Done, (await process.Planner.EndAsync("pay", "olga", default)).Result);
+        Assert.False(process.IsInMaintenance);
+        Assert.Equal(MuteResult.UnknownTarget, (await process.Planner.CancelAsync("pay", windows[1].Id, "olga", default)).Result);
+    }
+
     private Task AdvanceAsync(Func<bool> condition, string what) =>
         _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(1), () => Task.FromResult(condition()), what);
 
