@@ -33,6 +33,9 @@ internal static class MaintenanceRules
     public static readonly TimeSpan LongestWeekly = TimeSpan.FromHours(24);
     public static readonly TimeSpan FurthestAhead = TimeSpan.FromDays(90);
 
+    /// <summary>The longest time from one start of a weekly maintenance to the next, also when the clocks change.</summary>
+    public static readonly TimeSpan LongestWeek = TimeSpan.FromDays(8);
+
     /// <summary>The most open windows of a surface, and the most snoozes in force.</summary>
     public const int MostWindows = 50;
     public const int MostSnoozes = 1_000;

@@ -42,7 +42,6 @@ internal sealed partial class MaintenanceWatch(
 {
     /// <summary>How long ended ones are remembered: an alert that ended undelivered is dropped after a day.</summary>
     private static readonly TimeSpan Memory = TimeSpan.FromHours(25);
-    private static readonly TimeSpan Ahead = TimeSpan.FromDays(8);
 
     private readonly SemaphoreSlim _reading = new(1, 1);
     private readonly OutageNotice _outage = new();
@@ -129,7 +128,7 @@ internal sealed partial class MaintenanceWatch(
     private void Put(IReadOnlyList<MaintenanceWindow> rows, IReadOnlyList<Snooze> snoozed, bool isStale)
     {
         var now = Clock.GetUtcNow();
-        List<SurfaceMaintenance> times = [.. rows.SelectMany(window => MaintenanceTimes.Of(window, now - Memory, now + Ahead))];
+        List<SurfaceMaintenance> times = [.. rows.SelectMany(window => Since(window, now))];
         board.SetMaintenance(times);
         mutes.Set(snoozed.Select(InForce));
         mutes.IsKnown |= !isStale;
@@ -154,6 +153,12 @@ internal sealed partial class MaintenanceWatch(
             Changed?.Invoke();
         }
     }
+
+    /// <summary>What was recorded for the past mutes nothing that happened before it was recorded.</summary>
+    private static IEnumerable<SurfaceMaintenance> Since(MaintenanceWindow window, DateTimeOffset now) =>
+        MaintenanceTimes
+            .Of(window, now - Memory, now + MaintenanceRules.LongestWeek)
+            .Select(time => time.From < window.CreatedAt ? time with { From = window.CreatedAt } : time);
 
     private static AlertSnooze InForce(Snooze snooze) =>
         new(

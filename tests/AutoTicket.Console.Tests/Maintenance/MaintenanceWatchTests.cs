@@ -3,6 +3,7 @@ using AutoTicket.Audit;
 using AutoTicket.Data;
 using AutoTicket.Maintenance;
 using AutoTicket.Surfaces;
+using AutoTicket.Tests.Alerts;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -165,6 +166,19 @@ public sealed class MaintenanceWatchTests : IAsyncLifetime
         Assert.Equal(MuteResult.Done, (await process.Planner.EndAsync("pay", "olga", default)).Result);
         Assert.False(process.IsInMaintenance);
         Assert.Equal(MuteResult.UnknownTarget, (await process.Planner.CancelAsync("pay", windows[1].Id, "olga", default)).Result);
+    }
+
+    [Fact]
+    public async Task Maintenance_recorded_later_mutes_no_alert_that_ended_before_it_was_recorded()
+    {
+        var process = await StartAsync(signals: false);
+        _clock.SetUtcNow(Start.AddMinutes(30));
+        await process.AddAsync(new("it is over", "35m", StartsAt: Start.AddMinutes(-10)));
+        await process.AddAsync(new("it goes on", "1h", StartsAt: Start.AddMinutes(-5)));
+        var alert = Alert.From(AlertDriver.Say("db_down", surface: "pay"), Start);
+
+        Assert.Null(process.Mutes.At(alert, Start.AddMinutes(20)));
+        Assert.Equal("it goes on", process.Mutes.At(alert, Start.AddMinutes(31))?.Reason);
     }
 
     private Task AdvanceAsync(Func<bool> condition, string what) =>
