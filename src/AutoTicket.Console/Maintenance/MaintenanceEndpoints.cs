@@ -46,7 +46,7 @@ internal static class MaintenanceEndpoints
                         : Problem(outcome)
             )
             .WithName("ListMaintenance")
-            .WithSummary("The last 100 maintenance windows of a surface.")
+            .WithSummary("The open maintenance windows of a surface and the last ones that are over: at most 100.")
             .Produces<MaintenanceAnswer>()
             .ProducesProblem(404)
             .ProducesProblem(503);

@@ -130,7 +130,7 @@ internal sealed class MaintenancePlanner(
             cancellationToken
         );
 
-    /// <returns>The last windows of a surface, newest first.</returns>
+    /// <returns>The open windows of a surface and the last ones that are over, newest first.</returns>
     public async Task<(MuteOutcome Outcome, IReadOnlyList<MaintenanceView> Windows)> LatestAsync(
         string surfaceKey,
         int count,
@@ -144,7 +144,7 @@ internal sealed class MaintenancePlanner(
 
         try
         {
-            var windows = await store.LatestAsync(surfaceKey, count, cancellationToken);
+            var windows = await store.LatestAsync(surfaceKey, count, clock.GetUtcNow(), cancellationToken);
             return (new(MuteResult.Done, ""), [.. windows.Select(ViewOf)]);
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
@@ -162,8 +162,9 @@ internal sealed class MaintenancePlanner(
     {
         try
         {
-            var windows = await store.LatestAsync(surfaceKey, MaintenanceRules.MostWindows, cancellationToken);
-            return [.. windows.SelectMany(window => MaintenanceTimes.Of(window, since, clock.GetUtcNow()))];
+            var now = clock.GetUtcNow();
+            var windows = await store.LatestAsync(surfaceKey, 2 * MaintenanceRules.MostWindows, now, cancellationToken);
+            return [.. windows.SelectMany(window => MaintenanceTimes.Of(window, since, now))];
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
@@ -174,7 +175,7 @@ internal sealed class MaintenancePlanner(
     public MaintenanceView ViewOf(MaintenanceWindow window)
     {
         var now = clock.GetUtcNow();
-        var next = MaintenanceTimes.Of(window, now, now + MaintenanceRules.FurthestAhead).FirstOrDefault();
+        var next = MaintenanceTimes.Of(window, now, now + MaintenanceRules.FurthestAhead + MaintenanceRules.LongestWeek).FirstOrDefault();
         return new(
             window.Id,
             window.SurfaceKey,

@@ -130,21 +130,23 @@ internal static class MaintenanceRules
             : lasts < Shortest || lasts > LongestWeekly || lasts.Value.Ticks % TimeSpan.TicksPerMinute != 0
                 ? $"A weekly maintenance must last whole minutes, from {Settings.Text(Shortest)} to {Settings.Text(LongestWeekly)}."
             : window.StartsAt < now ? "A weekly maintenance can't start in the past."
-            : until <= window.StartsAt ? "The end must be after the start."
             : null;
-        return mistake is not null
-            ? (null, mistake)
-            : (
-                window with
-                {
-                    EndsAt = until,
-                    WeeklyDays = string.Join(',', MaintenanceTimes.Days.Where(days.Contains)),
-                    WeeklyAt = weekly.At,
-                    WeeklyMinutes = (int)lasts!.Value.TotalMinutes,
-                    TimeZone = weekly.TimeZone,
-                },
-                null
-            );
+        if (mistake is not null)
+        {
+            return (null, mistake);
+        }
+
+        var planned = window with
+        {
+            EndsAt = until,
+            WeeklyDays = string.Join(',', MaintenanceTimes.Days.Where(days.Contains)),
+            WeeklyAt = weekly.At,
+            WeeklyMinutes = (int)lasts!.Value.TotalMinutes,
+            TimeZone = weekly.TimeZone,
+        };
+        return MaintenanceTimes.Of(planned, window.StartsAt, window.StartsAt + LongestWeek).Any()
+            ? (planned, null)
+            : (null, "“until” must be after the maintenance begins for the first time.");
     }
 
     private static string? ReasonMistake(string reason) => reason.Length is < 3 or > 500 ? ReasonProblem : null;

@@ -21,16 +21,24 @@ internal sealed class MaintenanceStore(IDbContextFactory<AutoTicketDbContext> co
         return await NotOver(db, since).OrderBy(window => window.Id).ToListAsync(cancellationToken);
     }
 
-    /// <returns>The last windows of a surface, newest first, whether they are over or not.</returns>
-    public async Task<List<MaintenanceWindow>> LatestAsync(string surfaceKey, int count, CancellationToken cancellationToken)
+    /// <returns>The open windows of a surface and, up to <paramref name="count"/> in all, the last ones that are over; newest
+    /// first.</returns>
+    public async Task<List<MaintenanceWindow>> LatestAsync(
+        string surfaceKey,
+        int count,
+        DateTimeOffset now,
+        CancellationToken cancellationToken
+    )
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        return await db
+        var open = await NotOver(db, now).Where(window => window.SurfaceKey == surfaceKey).ToListAsync(cancellationToken);
+        var latest = await db
             .MaintenanceWindows.AsNoTracking()
             .Where(window => window.SurfaceKey == surfaceKey)
             .OrderByDescending(window => window.Id)
             .Take(count)
             .ToListAsync(cancellationToken);
+        return [.. open.UnionBy(latest, window => window.Id).Take(count).OrderByDescending(window => window.Id)];
     }
 
     /// <returns>The window with its id; null: the surface has too many open ones.</returns>

@@ -113,6 +113,18 @@ public sealed class MaintenanceTimesTests
     }
 
     [Theory]
+    [InlineData("2026-03-20T11:00:00Z")]
+    [InlineData("2026-03-23T22:00:00Z")]
+    public void A_weekly_request_that_would_never_begin_is_refused(string until)
+    {
+        var (window, mistake) = Window(new("why", "2h", At(until), Weekly: new(["mon"], "22:00", "UTC")));
+
+        Assert.Null(window);
+        Assert.Equal("“until” must be after the maintenance begins for the first time.", mistake);
+        Valid(new("why", "2h", At("2026-03-23T22:01:00Z"), Weekly: new(["mon"], "22:00", "UTC")));
+    }
+
+    [Theory]
     [InlineData("why", "2h", null, null)]
     [InlineData("why", null, "2026-03-20T13:00:00Z", null)]
     [InlineData(" ", "2h", null, "Enter a reason (3–500 characters).")]

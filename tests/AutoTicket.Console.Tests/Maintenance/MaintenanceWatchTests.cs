@@ -181,6 +181,38 @@ public sealed class MaintenanceWatchTests : IAsyncLifetime
         Assert.Equal("it goes on", process.Mutes.At(alert, Start.AddMinutes(31))?.Reason);
     }
 
+    [Fact]
+    public async Task Open_windows_are_listed_before_newer_ones_that_ended()
+    {
+        var process = await StartAsync(signals: false);
+        await process.AddAsync(new("planned", "1h", StartsAt: Start.AddDays(2)));
+        foreach (var reason in new[] { "first", "second", "third" })
+        {
+            await process.AddAsync(new(reason, "1h"));
+            Assert.Equal(MuteResult.Done, (await process.Planner.EndAsync("pay", "olga", default)).Result);
+        }
+
+        var (_, windows) = await process.Planner.LatestAsync("pay", 2, default);
+
+        Assert.Equal(["third", "planned"], windows.Select(window => window.Reason));
+    }
+
+    [Fact]
+    public async Task A_weekly_window_that_begins_after_the_furthest_start_shows_when()
+    {
+        var process = await StartAsync(signals: false);
+
+        // Its first Tuesday is 95 days ahead.
+        var (_, added) = await process.Planner.AddAsync(
+            "pay",
+            new("backup", "1h", StartsAt: Start.AddDays(89), Weekly: new(["tue"], "22:00", "UTC")),
+            "olga",
+            default
+        );
+
+        Assert.Equal(Start.AddDays(95).AddHours(10), process.Planner.ViewOf(added!).NextFrom);
+    }
+
     private Task AdvanceAsync(Func<bool> condition, string what) =>
         _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(1), () => Task.FromResult(condition()), what);
 
