@@ -19,9 +19,10 @@ internal sealed partial class DatabaseOutageHandler(OncePerMinute often, ILogger
         }
 
         httpContext.Response.Headers.RetryAfter = "5";
-        await Results
-            .Problem(title: "The console's database can't be reached. Nothing was changed; try again in a moment.", statusCode: 503)
-            .ExecuteAsync(httpContext);
+        var next = HttpMethods.IsGet(httpContext.Request.Method)
+            ? "Try again in a moment."
+            : "It is not known whether the change was made: look before you repeat it.";
+        await Results.Problem(title: $"The console's database can't be reached. {next}", statusCode: 503).ExecuteAsync(httpContext);
         return true;
     }
 

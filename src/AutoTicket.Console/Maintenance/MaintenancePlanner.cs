@@ -22,7 +22,7 @@ public sealed record MuteOutcome(MuteResult Result, string Message)
 {
     internal static readonly MuteOutcome Unreachable = new(
         MuteResult.StoreUnreachable,
-        "The console's database can't be reached: nothing was changed. Try again."
+        "The console's database can't be reached. It is not known whether the change was made: look before you repeat it."
     );
 }
 

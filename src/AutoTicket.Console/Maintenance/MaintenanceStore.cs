@@ -41,10 +41,25 @@ internal sealed class MaintenanceStore(IDbContextFactory<AutoTicketDbContext> co
         return [.. open.UnionBy(latest, window => window.Id).Take(count).OrderByDescending(window => window.Id)];
     }
 
+    /// <summary>Adds the window, unless the same request has added it: its answer may have been lost.</summary>
     /// <returns>The window with its id; null: the surface has too many open ones.</returns>
     public async Task<MaintenanceWindow?> AddAsync(MaintenanceWindow window, string action, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        // A weekly one that is to begin at once has a later start when it is requested again.
+        var same = await db
+            .MaintenanceWindows.AsNoTracking()
+            .Where(other => other.SurfaceKey == window.SurfaceKey && other.EndedAt == null)
+            .Where(other => other.Actor == window.Actor && other.Reason == window.Reason && other.EndsAt == window.EndsAt)
+            .Where(other => other.StartsAt == window.StartsAt || (window.WeeklyDays != null && other.StartsAt < window.StartsAt))
+            .Where(other => other.WeeklyDays == window.WeeklyDays && other.WeeklyAt == window.WeeklyAt)
+            .Where(other => other.WeeklyMinutes == window.WeeklyMinutes && other.TimeZone == window.TimeZone)
+            .FirstOrDefaultAsync(cancellationToken);
+        if (same is not null)
+        {
+            return same;
+        }
+
         var open = NotOver(db, window.CreatedAt).CountAsync(other => other.SurfaceKey == window.SurfaceKey, cancellationToken);
         if (await open >= MaintenanceRules.MostWindows)
         {

@@ -175,7 +175,7 @@ internal sealed partial class MaintenanceWatch(
         [LoggerMessage(LogLevel.Warning, "maintenance can't be read, the last known windows and snoozes stay in force: {Problem}")]
         public static partial void Unreadable(ILogger logger, string problem);
 
-        [LoggerMessage(LogLevel.Warning, "maintenance can't be written, nothing was changed: {Problem}")]
+        [LoggerMessage(LogLevel.Warning, "maintenance can't be written: {Problem}")]
         public static partial void Unwritable(ILogger logger, string problem);
     }
 }

@@ -96,7 +96,13 @@ public sealed class MaintenanceWatchTests : IAsyncLifetime
         await process.AddAsync(new("a test", "1h"));
 
         process.Contexts.IsAway = true;
-        Assert.Equal(MuteResult.StoreUnreachable, (await process.Planner.EndAsync("pay", "olga", default)).Result);
+        Assert.Equal(
+            new(
+                MuteResult.StoreUnreachable,
+                "The console's database can't be reached. It is not known whether the change was made: look before you repeat it."
+            ),
+            await process.Planner.EndAsync("pay", "olga", default)
+        );
         await AdvanceAsync(() => process.Watch.Current.IsStale, "the state is marked stale");
         Assert.True(process.IsInMaintenance);
         Assert.True(process.Mutes.IsKnown);
@@ -211,6 +217,23 @@ public sealed class MaintenanceWatchTests : IAsyncLifetime
         );
 
         Assert.Equal(Start.AddDays(95).AddHours(10), process.Planner.ViewOf(added!).NextFrom);
+    }
+
+    [Fact]
+    public async Task A_request_that_is_repeated_because_its_answer_was_lost_adds_one_window()
+    {
+        var process = await StartAsync(signals: false);
+        var request = new MaintenanceRequest("new disks", "1h", StartsAt: Start.AddHours(2));
+        var (_, first) = await process.Planner.AddAsync("pay", request, "olga", default);
+        _clock.Advance(TimeSpan.FromSeconds(10));
+
+        var (outcome, second) = await process.Planner.AddAsync("pay", request, "olga", default);
+
+        Assert.Equal((MuteResult.Done, first!.Id), (outcome.Result, second!.Id));
+        await using var db = _database.Open();
+        Assert.Equal(1, await db.AuditLog.CountAsync(entry => entry.Action == AuditActions.MaintenanceScheduled));
+        var (_, other) = await process.Planner.AddAsync("pay", request, "mara", default);
+        Assert.NotEqual(first.Id, other!.Id);
     }
 
     private Task AdvanceAsync(Func<bool> condition, string what) =>
