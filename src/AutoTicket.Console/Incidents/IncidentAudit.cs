@@ -38,6 +38,9 @@ internal static class IncidentAudit
         AuditActions.MaintenanceCanceled,
     ];
 
+    /// <summary>Persons plan maintenance, so there are few of these. A weekly one may be in force for years.</summary>
+    private static readonly IReadOnlyList<string> OfPlans = [AuditActions.MaintenanceScheduled, AuditActions.MaintenanceCanceled];
+
     /// <summary>The audit entries about the alert and its tickets. The entries of its opening and of filings have the times of the rows
     /// that were written with them; the others are searched by action and time.</summary>
     public static async Task<IReadOnlyList<AuditEntry>> ReadAsync(
@@ -88,7 +91,14 @@ internal static class IncidentAudit
             UNION ALL
             SELECT * FROM (
               SELECT {{columns}} FROM audit_log
-              WHERE action IN ({{List(OfMaintenance)}}) AND created_at > {4} AND created_at <= {2} AND ({{Mentions(3)}}{{ofSurface}})
+              WHERE action IN ({{List(OfPlans)}}) AND created_at <= {2} AND ({{Mentions(3)}}{{ofSurface}})
+              ORDER BY created_at DESC LIMIT {{Most}}) AS of_plans
+            UNION ALL
+            SELECT * FROM (
+              SELECT {{columns}} FROM audit_log
+              WHERE action IN ({{List(OfMaintenance.Except(OfPlans))}}) AND created_at > {4} AND created_at <= {2} AND ({{Mentions(
+                3
+            )}}{{ofSurface}})
               ORDER BY created_at DESC LIMIT {{Most}}) AS of_maintenance
             """;
 

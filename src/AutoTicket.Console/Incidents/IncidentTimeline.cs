@@ -1,3 +1,4 @@
+using System.Globalization;
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
 using AutoTicket.Data;
@@ -156,28 +157,58 @@ internal static class IncidentTimeline
     }
 
     /// <summary>Maintenance and snoozes that were set or ended during the incident, and those set before that reach into it.</summary>
-    private static IEnumerable<IncidentEntry> MaintenanceEntries(IncidentRows rows, DateTimeOffset beganAt) =>
-        from entry in rows.Audit
-        where IncidentAudit.OfMaintenance.Contains(entry.Action)
+    private static IEnumerable<IncidentEntry> MaintenanceEntries(IncidentRows rows, DateTimeOffset beganAt)
+    {
         // The query compares text, so it may find an entry about another surface.
-        where entry.Value("alert_key") == rows.Alert.AlertKey || (rows.Alert.Surface is { } key && entry.Value("surface") == key)
-        let isEnd = entry.Action is AuditActions.MaintenanceEnded or AuditActions.MaintenanceCanceled
-        let until = isEnd ? null : entry.Time("ends_at")
-        let isWeekly = !isEnd && entry.Value("weekly_days") is not null
-        where entry.CreatedAt >= beganAt || isWeekly || until >= beganAt
-        let word = entry.Action[(entry.Action.LastIndexOf('.') + 1)..].Replace('_', ' ')
-        select new IncidentEntry(
-            entry.CreatedAt,
-            IncidentEntryKind.Maintenance,
-            (entry.Action.Contains("maintenance", StringComparison.Ordinal) ? $"Maintenance {word}" : $"Alert {word}")
-                + (
-                    isWeekly ? $", weekly: {entry.Value("weekly_days")} {entry.Value("weekly_at")} {entry.Value("time_zone")}"
-                    : until is null ? ""
-                    : entry.Time("starts_at") is { } starts && starts > entry.CreatedAt
-                        ? $" from {UtcTime.Stamp(starts)} until {UtcTime.Stamp(until.Value)}"
-                    : $" until {UtcTime.Stamp(until.Value)}"
-                ),
-            entry.Value("reason"),
-            entry.Actor
-        );
+        List<AuditEntry> its =
+        [
+            .. rows.Audit.Where(entry =>
+                IncidentAudit.OfMaintenance.Contains(entry.Action)
+                && (entry.Value("alert_key") == rows.Alert.AlertKey || (rows.Alert.Surface is { } key && entry.Value("surface") == key))
+            ),
+        ];
+        return from entry in its
+            let isEnd = IsEnd(entry)
+            let until = isEnd ? null : entry.Time("ends_at")
+            let isWeekly = !isEnd && entry.Value("weekly_days") is not null
+            where entry.CreatedAt >= beganAt || (!isEnd && Reaches(entry, until, its, beganAt))
+            let word = entry.Action[(entry.Action.LastIndexOf('.') + 1)..].Replace('_', ' ')
+            select new IncidentEntry(
+                entry.CreatedAt,
+                IncidentEntryKind.Maintenance,
+                (entry.Action.Contains("maintenance", StringComparison.Ordinal) ? $"Maintenance {word}" : $"Alert {word}")
+                    + (
+                        isWeekly ? $", weekly: {entry.Value("weekly_days")} {entry.Value("weekly_at")} {entry.Value("time_zone")}"
+                        : until is null ? ""
+                        : entry.Time("starts_at") is { } starts && starts > entry.CreatedAt
+                            ? $" from {UtcTime.Stamp(starts)} until {UtcTime.Stamp(until.Value)}"
+                        : $" until {UtcTime.Stamp(until.Value)}"
+                    ),
+                entry.Value("reason"),
+                entry.Actor
+            );
+    }
+
+    private static bool IsEnd(AuditEntry entry) =>
+        entry.Action is AuditActions.MaintenanceEnded or AuditActions.MaintenanceCanceled or AuditActions.AlertUnsnoozed;
+
+    /// <returns>Whether what was set before the incident was not over when it began.</returns>
+    private static bool Reaches(AuditEntry entry, DateTimeOffset? until, List<AuditEntry> its, DateTimeOffset beganAt)
+    {
+        // The last maintenance of a weekly one outlasts the end of its series.
+        var lasts = int.TryParse(entry.Value("weekly_minutes"), CultureInfo.InvariantCulture, out var minutes) ? minutes : 0;
+        return !(until?.AddMinutes(lasts) < beganAt)
+            // It ended with an earlier incident.
+            && entry.Value("until_recovery") != "true"
+            && !its.Exists(end => end.CreatedAt > entry.CreatedAt && end.CreatedAt < beganAt && Ends(end, entry));
+    }
+
+    private static bool Ends(AuditEntry end, AuditEntry entry) =>
+        entry.Action == AuditActions.AlertSnoozed
+            ? end.Action == AuditActions.AlertUnsnoozed
+            : IsEnd(end)
+                && entry.Value("window_id") is { } window
+                && end.Value("window_id") == window
+                // A weekly one begins again after its current maintenance was ended.
+                && (end.Action == AuditActions.MaintenanceCanceled || entry.Value("weekly_days") is null);
 }

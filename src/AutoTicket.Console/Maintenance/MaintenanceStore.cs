@@ -67,9 +67,13 @@ internal sealed class MaintenanceStore(IDbContextFactory<AutoTicketDbContext> co
         }
 
         var added = window with { };
+        await using var transaction = await db.BeginAsync(cancellationToken);
         db.MaintenanceWindows.Add(added);
-        db.AuditLog.Add(Audit(window, action, window.Actor, window.CreatedAt));
+        // Gives it its id.
         await db.SaveChangesAsync(cancellationToken);
+        db.AuditLog.Add(Audit(added, action, window.Actor, window.CreatedAt));
+        await db.SaveChangesAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
         return added;
     }
 
@@ -138,6 +142,7 @@ internal sealed class MaintenanceStore(IDbContextFactory<AutoTicketDbContext> co
             Payload = JsonSerializer.Serialize(
                 new
                 {
+                    window_id = window.Id,
                     surface = window.SurfaceKey,
                     starts_at = window.StartsAt,
                     ends_at = window.EndsAt,

@@ -136,6 +136,15 @@ public sealed class IncidentStoryTests
                         Payload = $$"""{"surface":"pay","ends_at":"{{now.AddHours(-i):O}}","reason":"over"}""",
                     })
             );
+            db.AuditLog.Add(
+                new AuditEntry
+                {
+                    CreatedAt = now.AddDays(-200),
+                    Action = AuditActions.MaintenanceScheduled,
+                    Actor = "olga",
+                    Payload = """{"surface":"pay","weekly_days":"mon","weekly_at":"21:00","time_zone":"UTC","reason":"For long"}""",
+                }
+            );
             await db.SaveChangesAsync();
         }
 
@@ -176,6 +185,7 @@ public sealed class IncidentStoryTests
         var maintenance = timeline.FindAll(entry => Kind(entry) == "maintenance");
         Assert.Equal(
             [
+                ("Maintenance scheduled, weekly: mon 21:00 UTC", "For long", false),
                 ($"Maintenance scheduled from {UtcTime.Stamp(now.AddHours(2))} until {UtcTime.Stamp(now.AddHours(3))}", "New disks", false),
                 ("Maintenance scheduled, weekly: sun 22:00 UTC", "Every week", false),
                 ($"Maintenance started until {UtcTime.Stamp(_clock.GetUtcNow().AddHours(1))}", "They are on it", true),

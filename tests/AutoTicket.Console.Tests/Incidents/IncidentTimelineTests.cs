@@ -422,6 +422,91 @@ public sealed class IncidentTimelineTests
         Assert.StartsWith($"{99 + replies.Length} Replied", lines[^1], StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Of_maintenance_and_snoozes_set_before_only_what_reaches_into_the_incident_is_shown()
+    {
+        var key = Rows.Alert().AlertKey;
+        var rows = Rows.Of(Rows.Alert(ended: 600)) with
+        {
+            Audit =
+            [
+                Once(AuditActions.MaintenanceStarted, -3600, 1),
+                Weekly(AuditActions.MaintenanceScheduled, -3500, 2),
+                Weekly(AuditActions.MaintenanceScheduled, -3400, 3, ends: -1000, minutes: 10),
+                // Its last maintenance began at most at -1000.
+                Weekly(AuditActions.MaintenanceScheduled, -3300, 4, ends: -1000, minutes: 60),
+                Weekly(AuditActions.MaintenanceScheduled, -3200, 5),
+                Snooze(AuditActions.AlertSnoozed, -3100),
+                Once(AuditActions.MaintenanceStarted, -3000, 6),
+                Once(AuditActions.MaintenanceEnded, -1800, 1),
+                Weekly(AuditActions.MaintenanceCanceled, -1700, 2),
+                Snooze(AuditActions.AlertUnsnoozed, -1600),
+                // The alert had to fire then, so this ended with an earlier incident.
+                Snooze(AuditActions.AlertSnoozed, -1500, untilRecovery: true),
+                Snooze(AuditActions.AlertSnoozed, -1400),
+                // Only one maintenance of the series.
+                Weekly(AuditActions.MaintenanceEnded, -900, 5),
+                Once(AuditActions.MaintenanceEnded, 100, 6),
+                Snooze(AuditActions.AlertUnsnoozed, 200),
+            ],
+        };
+
+        Assert.Equal(
+            [
+                "-3300 Maintenance: Maintenance scheduled, weekly: sun 22:00 UTC by olga",
+                "-3200 Maintenance: Maintenance scheduled, weekly: sun 22:00 UTC by olga",
+                "-3000 Maintenance: Maintenance started until 2026-03-01 04:00:00 UTC by olga",
+                "-1400 Maintenance: Alert snoozed until 2026-03-01 04:00:00 UTC by olga",
+                "100 Maintenance: Maintenance ended by olga *",
+                "200 Maintenance: Alert unsnoozed by olga",
+            ],
+            Rows.Lines(rows).Where(line => line.Contains(" Maintenance: ", StringComparison.Ordinal))
+        );
+
+        static AuditEntry Once(string action, double at, long window) =>
+            Rows.Audit(
+                action,
+                at,
+                new
+                {
+                    window_id = window,
+                    surface = "pay",
+                    ends_at = Rows.At(7200),
+                },
+                "olga"
+            );
+
+        static AuditEntry Weekly(string action, double at, long window, double? ends = null, int minutes = 60) =>
+            Rows.Audit(
+                action,
+                at,
+                new
+                {
+                    window_id = window,
+                    surface = "pay",
+                    ends_at = ends is { } end ? Rows.At(end) : (DateTimeOffset?)null,
+                    weekly_days = "sun",
+                    weekly_at = "22:00",
+                    weekly_minutes = minutes,
+                    time_zone = "UTC",
+                },
+                "olga"
+            );
+
+        AuditEntry Snooze(string action, double at, bool untilRecovery = false) =>
+            Rows.Audit(
+                action,
+                at,
+                new
+                {
+                    alert_key = key,
+                    ends_at = Rows.At(7200),
+                    until_recovery = untilRecovery,
+                },
+                "olga"
+            );
+    }
+
     [Theory]
     [InlineData("0123456789abcdef", "0123456789abcdef")]
     [InlineData("0123456789abcdef-42", "0123456789abcdef-42")]
