@@ -247,11 +247,14 @@ internal sealed class IncidentQueries(
         }
 
         var ids = alerts.Select(alert => alert.AlertId).Distinct().ToList();
-        var oldest = alerts.Min(alert => alert.OpenedAt);
+        var (oldest, now) = (alerts.Min(alert => alert.OpenedAt), clock.GetUtcNow());
+        // Tickets of later incidents must not use up the limit.
+        var newest = alerts.Max(alert => alert.EndedAt ?? now);
         var tickets = (
             await db
                 .Tickets.AsNoTracking()
-                .Where(ticket => ids.Contains(ticket.DedupKey) && (ticket.State != TicketState.Closed || ticket.ClosedAt >= oldest))
+                .Where(ticket => ids.Contains(ticket.DedupKey) && ticket.PostedAt <= newest)
+                .Where(ticket => ticket.State != TicketState.Closed || ticket.ClosedAt >= oldest)
                 .OrderByDescending(ticket => ticket.PostedAt)
                 .Take(MostTickets * alerts.Count)
                 .ToListAsync(cancellationToken)

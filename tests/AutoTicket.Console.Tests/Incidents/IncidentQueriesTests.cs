@@ -174,6 +174,26 @@ public sealed class IncidentQueriesTests
     }
 
     [Fact]
+    public async Task An_old_page_keeps_its_tickets_however_many_later_incidents_there_are()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var console = await StartAsync(database, sandbox);
+        var alert = Id("disk_full");
+        for (var number = 0; number < 12; number++)
+        {
+            await AddAsync(database, Alert(alert, "disk_full", 5 * number, ended: (5 * number) + 3));
+            await using var db = database.Open();
+            db.Tickets.Add(Ticket(alert, 100 + number, posted: (5 * number) + 1, closed: (5 * number) + 2));
+            await db.SaveChangesAsync();
+        }
+
+        var page = await console.Get<IncidentQueries>().ListAsync(new IncidentQuery(IsOpen: false, Before: 2), 1, default);
+
+        Assert.Equal(100, Assert.Single(page!.Incidents).Ticket?.Id);
+    }
+
+    [Fact]
     public async Task While_FreeScout_is_down_an_incident_shows_all_else_and_says_so()
     {
         await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
