@@ -70,7 +70,8 @@ internal sealed partial class EscalationWatch(
                 .ToListAsync(cancellationToken);
             var tried = await db
                 .Decisions.AsNoTracking()
-                .Where(d => d.AlertRow != null && alerts.Contains(d.AlertRow.Value) && d.Path == DecisionSources.Slack)
+                // The database finds the index by the alert's id, which a row alone does not have.
+                .Where(d => ids.Contains(d.AlertId) && alerts.Contains(d.AlertRow!.Value) && d.Path == DecisionSources.Slack)
                 .OrderBy(d => d.LastAt)
                 .ToListAsync(cancellationToken);
             return

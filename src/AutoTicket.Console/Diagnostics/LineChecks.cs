@@ -60,15 +60,16 @@ internal sealed class LineChecks(
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var now = clock.GetUtcNow();
         var openedBefore = now - LostAfter;
-        var (outbox, decisions) = (db.AlertOutbox, db.Decisions);
+        var (waiting, decisions) = (db.AlertOutbox.Select(entry => entry.AlertRow), db.Decisions);
         List<string> registered = [.. hooks.Registered];
         var untouched = await db
             .Alerts.WhereFiring()
             .WhereReachesHooks(alerts.Value)
             .Where(alert =>
-                outbox.Any(entry => entry.AlertRow == alert.Id)
+                waiting.Contains(alert.Id)
                 && alert.OpenedAt < openedBefore
-                && !decisions.Any(d => d.AlertRow == alert.Id && registered.Contains(d.Path))
+                // The index begins with the alert's id.
+                && !decisions.Any(d => d.AlertId == alert.AlertId && d.AlertRow == alert.Id && registered.Contains(d.Path))
             )
             .CountAsync(cancellationToken);
         var last = await db.Decisions.Where(d => registered.Contains(d.Path)).MaxAsync(d => (DateTimeOffset?)d.LastAt, cancellationToken);

@@ -1,12 +1,14 @@
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
 using AutoTicket.Data;
+using AutoTicket.Diagnostics;
 using AutoTicket.FreeScout;
 using AutoTicket.Incidents;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
@@ -123,19 +125,104 @@ public sealed class LookupTests
         );
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_diagnostics_read_the_decisions_about_open_alerts_without_reading_those_of_months(bool ofEscalations)
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await AssertReadsFewAsync(
+            database,
+            "decisions",
+            Decisions("over"),
+            Decisions("flood"),
+            contexts =>
+            {
+                var hooks = new RequiredHooks([new Pager()], NullLogger<RequiredHooks>.Instance);
+                var checks = new LineChecks(
+                    hooks,
+                    null!,
+                    null!,
+                    null!,
+                    contexts,
+                    Options.Create(new AlertsOptions()),
+                    null!,
+                    Options.Create(new DiagnosticsOptions()),
+                    TimeProvider.System
+                );
+                var conditions = new EscalationConditions(null!, null!, null!, null!, null!);
+                var clock = TimeProvider.System;
+                var watch = new EscalationWatch(
+                    conditions,
+                    null!,
+                    null!,
+                    null!,
+                    null!,
+                    contexts,
+                    clock,
+                    NullLogger<EscalationWatch>.Instance
+                );
+                return async () =>
+                {
+                    if (ofEscalations)
+                    {
+                        Assert.All(await watch.ReadInTimeAsync(default), one => Assert.Equal(EscalationState.Idle, one.State));
+                    }
+                    else
+                    {
+                        Assert.Equal(DiagnosticState.Failed, (await checks.LastEmitAsync(default)).State);
+                    }
+                };
+            },
+            others: Alerts("open", "firing", "NULL", started: "now() - interval '1 hour'", count: 5)
+                + "; INSERT INTO alert_outbox (hook, alert_row, source, severity, due_at)"
+                + " SELECT 'slack', id, source, severity, now() FROM alerts;"
+                + (ofEscalations ? Escalation() : "")
+        );
+    }
+
+    /// <summary>Makes one of the alerts that of an escalation, which has one decision.</summary>
+    private static string Escalation()
+    {
+        var condition = new Dictionary<string, string> { ["condition"] = "key_invalid" };
+        var id = new Observation(Observation.Console, Observation.Escalation, null, Severity.P1, "", true, condition).AlertId;
+        return $"""
+            UPDATE alerts SET alert_id = '{id}' WHERE id = (SELECT min(id) FROM alerts);
+            INSERT INTO decisions (alert_id, alert_row, path, word, count, first_at, last_at)
+            SELECT '{id}', min(id), 'slack', 'sent', 1, now(), now() FROM alerts
+            """;
+    }
+
+    private sealed class Pager : IAlertHook
+    {
+        public string Name => DecisionSources.Slack;
+
+        public IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(
+            IReadOnlyList<AlertNotice> notices,
+            CancellationToken cancellationToken
+        ) => throw new NotSupportedException();
+    }
+
     /// <param name="past">Inserts the rows that the statistics know; null: the table is empty and never analyzed.</param>
     /// <param name="flood">Inserts 5,000 rows after the plans were made.</param>
+    /// <param name="others">Inserts rows of other tables.</param>
     private static async Task AssertReadsFewAsync(
         TestDatabase database,
         string table,
         string? past,
         string flood,
-        Func<IDbContextFactory<AutoTicketDbContext>, Func<Task>> use
+        Func<IDbContextFactory<AutoTicketDbContext>, Func<Task>> use,
+        string? others = null
     )
     {
         await using var bare = NpgsqlDataSource.Create(
             new NpgsqlConnectionStringBuilder(PostgresUrl.ToConnectionString(database.Location)) { Pooling = false }.ConnectionString
         );
+        if (others is not null)
+        {
+            await ExecuteAsync(bare, others);
+        }
+
         if (past is not null)
         {
             await ExecuteAsync(bare, past);
@@ -167,13 +254,20 @@ public sealed class LookupTests
         }
     }
 
-    private static string Alerts(string name, string status, string endedAt) =>
+    private static string Decisions(string name) =>
+        $"""
+            INSERT INTO decisions (alert_id, alert_row, path, word, count, first_at, last_at)
+            SELECT '{name}' || n, -n, 'slack', 'sent', 1, now() - interval '1 day', now() - interval '1 day'
+            FROM generate_series(1, 5000) AS n
+            """;
+
+    private static string Alerts(string name, string status, string endedAt, string started = "now()", int count = 5000) =>
         $"""
             INSERT INTO alerts (alert_id, logical_id, slot, status, source, name, severity, summary, labels, members,
               folded_ids, started_at, opened_at, seen_at, expires_at, ended_at, reopened, version)
             SELECT '{name}' || n, '{name}' || n, '', '{status}', 'prometheus', 'InstanceDown', 'p1', 'It is down', '{"{}"}', '[]',
-              0, now(), now(), now(), now() + interval '1 hour', {endedAt}, 0, 0
-            FROM generate_series(1, 5000) AS n
+              0, {started}, {started}, now(), now() + interval '1 hour', {endedAt}, 0, 0
+            FROM generate_series(1, {count}) AS n
             """;
 
     private static string Hours(string surface) =>
