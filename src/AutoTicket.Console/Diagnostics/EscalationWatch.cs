@@ -140,6 +140,7 @@ internal sealed partial class EscalationWatch(
     /// The end of an escalation that is stored is sent once the database is back.</summary>
     private async Task SweepFromMemoryAsync(CancellationToken cancellationToken)
     {
+        var levels = new List<(EscalationCondition, int)>();
         foreach (var rule in conditions.All)
         {
             var fact = await rule.ReadAsync(cancellationToken);
@@ -148,32 +149,39 @@ internal sealed partial class EscalationWatch(
                 _since.Remove(rule.Condition);
                 await inMemory.DeliverFromMemoryAsync([ObservationOf(rule, "", isFiring: false)], cancellationToken);
             }
-
-            if (fact.Holds != true)
+            else if (fact.Holds == true)
             {
-                continue;
+                if (!_since.TryGetValue(rule.Condition, out var since))
+                {
+                    _since[rule.Condition] = since = fact.Since ?? Clock.GetUtcNow();
+                }
+
+                if (IsDue(rule, since))
+                {
+                    await inMemory.DeliverFromMemoryAsync(
+                        [ObservationOf(rule, fact.Evidence ?? "", isFiring: true, since)],
+                        cancellationToken
+                    );
+                }
             }
 
-            if (!_since.TryGetValue(rule.Condition, out var since))
-            {
-                _since[rule.Condition] = since = fact.Since ?? Clock.GetUtcNow();
-            }
-
-            if (Clock.GetUtcNow() - since >= rule.Limit)
-            {
-                await inMemory.DeliverFromMemoryAsync([ObservationOf(rule, fact.Evidence ?? "", isFiring: true, since)], cancellationToken);
-            }
+            levels.Add((rule.Condition, _since.TryGetValue(rule.Condition, out var began) ? LevelOf(rule, began) : 0));
         }
+
+        Levels = levels;
     }
+
+    private bool IsDue(EscalationRule rule, DateTimeOffset since) => Clock.GetUtcNow() - since >= rule.Limit;
+
+    private int LevelOf(EscalationRule rule, DateTimeOffset since) => IsDue(rule, since) ? 2 : 1;
 
     /// <returns>The condition's level: 0 idle, 1 running, 2 time is up.</returns>
     private async Task<int> CheckAsync(EscalationRule rule, EscalationRow? row, CancellationToken cancellationToken)
     {
         var fact = await rule.ReadAsync(cancellationToken);
-        var now = Clock.GetUtcNow();
         if (fact.Holds == true)
         {
-            var (since, evidence) = (row?.Since ?? fact.Since ?? now, fact.Evidence ?? "");
+            var (since, evidence) = (row?.Since ?? fact.Since ?? Clock.GetUtcNow(), fact.Evidence ?? "");
             if (row is null || row.Evidence != evidence)
             {
                 await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -190,27 +198,26 @@ internal sealed partial class EscalationWatch(
                 }
             }
 
-            if (now - since >= rule.Limit)
+            if (IsDue(rule, since))
             {
                 await ObserveAsync(ObservationOf(rule, evidence, isFiring: true, since), cancellationToken);
-                return 2;
             }
 
-            return 1;
+            return LevelOf(rule, since);
         }
 
-        if (row is null && fact.Holds == false)
+        if (fact.Holds is null)
+        {
+            return row is null ? 0 : LevelOf(rule, row.Since);
+        }
+
+        if (row is null)
         {
             // It may have been sent from memory, or have ended under another leader.
             var over = ObservationOf(rule, "", isFiring: false);
             await inMemory.StoreDeliveriesAsync([over], [new(over.AlertId, ObservationResult.NotOpen)], cancellationToken);
         }
-
-        if (
-            row is not null
-            && fact.Holds == false
-            && await ObserveAsync(ObservationOf(rule, row.Evidence, isFiring: false), cancellationToken)
-        )
+        else if (await ObserveAsync(ObservationOf(rule, row.Evidence, isFiring: false), cancellationToken))
         {
             // Delete afterwards, so that a new leader reports the end again if this one is killed in between.
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -240,7 +247,7 @@ internal sealed partial class EscalationWatch(
             : ClockOf(
                 rule,
                 toldAt is not null ? EscalationState.Told
-                    : Clock.GetUtcNow() - row.Since >= rule.Limit ? EscalationState.Due
+                    : IsDue(rule, row.Since) ? EscalationState.Due
                     : EscalationState.Running,
                 row,
                 toldAt,

@@ -134,6 +134,10 @@ public sealed class DeliveryWatchTests
         clock.Advance(TimeSpan.FromMinutes(2));
         await Eventually.TrueAsync(() => sandbox.Slack.Messages.Count == 1, "the DM is sent");
         Assert.Contains("The FreeScout key is invalid", sandbox.Slack.Messages[0].Text, StringComparison.Ordinal);
+        await Eventually.TrueAsync(
+            () => console.Get<EscalationWatch>().Levels.Contains((EscalationCondition.KeyInvalid, 2)),
+            "the gauge shows that it is due"
+        );
 
         line.Restore();
         await Eventually.TrueAsync(async () => await db.AlertDeliveries.AnyAsync(d => d.Hook == "slack"), "the DM is recorded");

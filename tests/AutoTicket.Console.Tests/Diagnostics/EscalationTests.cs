@@ -261,6 +261,8 @@ public sealed class EscalationTests
         using var freeScout = console.Sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
         await RefreshAsync(console.Host);
         await EventuallyAsync(console, "key_invalid", "running");
+        clock.Advance(TimeSpan.FromMinutes(10));
+        await EventuallyAsync(console, "key_invalid", "told");
 
         freeScout.Dispose();
         using var down = console.Sandbox.Faults.Add(new(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 503 });
@@ -270,7 +272,12 @@ public sealed class EscalationTests
         await RefreshAsync(console.Host);
         await EventuallyAsync(console, "freescout_down", "running");
 
-        Assert.Equal("running", Clock(await console.AskAsync(), "key_invalid").GetProperty("state").GetString());
+        Assert.Equal("told", Clock(await console.AskAsync(), "key_invalid").GetProperty("state").GetString());
+        var watch = console.Host.Get<EscalationWatch>();
+        await Eventually.TrueAsync(() => LevelOf(EscalationCondition.FreescoutDown) == 1, "the conditions are looked at");
+        Assert.Equal(2, LevelOf(EscalationCondition.KeyInvalid));
+
+        int LevelOf(EscalationCondition condition) => watch.Levels.Single(one => one.Condition == condition).Level;
     }
 
     private static Task<bool> RefreshAsync(ConsoleHost console) => console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
