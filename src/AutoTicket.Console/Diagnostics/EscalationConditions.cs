@@ -138,6 +138,8 @@ internal sealed class EscalationConditions
         {
             // Read once: it may end at any moment.
             { IsDown: true } failure => new(true, _health.KindSince, failure.Message),
+            // A proxy limits calls during an outage, too.
+            { Kind: FreeScoutFailureKind.RateLimited } => EscalationFact.Unknown,
             // FreeScout answers, with a rejection.
             not null => EscalationFact.Not,
             null when _health.WorkedAt is not null => EscalationFact.Not,

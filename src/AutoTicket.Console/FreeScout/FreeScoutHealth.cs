@@ -18,6 +18,9 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
     private readonly Lock _lock = new();
     private DateTimeOffset _updatedAt = DateTimeOffset.MinValue;
     private DateTimeOffset _failedAt = DateTimeOffset.MinValue;
+
+    /// <summary>The failure that <see cref="KindSince"/> is about.</summary>
+    private FreeScoutFailure? _kind;
     private bool _onlyCreatesFail;
     private bool _isHeard;
     private long? _foundAt;
@@ -165,10 +168,13 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
             Failure = failure;
             changed = before?.Kind != failure?.Kind || readBefore is null != ReadFailure is null;
             FailingSince = failure is null ? null : FailingSince ?? at;
+            // A 429 says nothing about the failure before it.
+            var kind = failure is { Kind: FreeScoutFailureKind.RateLimited } ? _kind ?? failure : failure;
             KindSince =
-                failure is null ? null
-                : before?.Kind == failure.Kind || (before is { IsDown: true } && failure.IsDown) ? KindSince
+                kind is null ? null
+                : _kind?.Kind == kind.Kind || (_kind is { IsDown: true } && kind.IsDown) ? KindSince
                 : at;
+            _kind = kind;
             WorkedAt = failure is null ? at : WorkedAt;
         }
 

@@ -280,5 +280,22 @@ public sealed class EscalationTests
         int LevelOf(EscalationCondition condition) => watch.Levels.Single(one => one.Condition == condition).Level;
     }
 
+    [Fact]
+    public async Task One_429_during_an_outage_does_not_restart_its_clock()
+    {
+        var health = new FreeScoutHealth(new StillClock());
+        var down = new EscalationConditions(null!, health, null!, null!, null!).All.Single(rule =>
+            rule.Condition == EscalationCondition.FreescoutDown
+        );
+
+        foreach (var kind in new[] { FreeScoutFailureKind.ServerError, FreeScoutFailureKind.RateLimited })
+        {
+            health.Failed(new(kind, "no", WasSent: true), FreeScoutCall.Read);
+            var fact = await down.ReadAsync(default);
+            // Unknown: the row of the condition stays.
+            Assert.Equal(kind == FreeScoutFailureKind.ServerError ? true : null, fact.Holds);
+        }
+    }
+
     private static Task<bool> RefreshAsync(ConsoleHost console) => console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
 }

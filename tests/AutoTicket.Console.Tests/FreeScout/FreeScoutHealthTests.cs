@@ -119,7 +119,15 @@ public sealed class FreeScoutHealthTests
     public void An_outage_that_changes_its_kind_goes_on()
     {
         var since = _clock.GetUtcNow();
-        foreach (var kind in new[] { FreeScoutFailureKind.Unreachable, FreeScoutFailureKind.ServerError, FreeScoutFailureKind.TimedOut })
+        foreach (
+            var kind in new[]
+            {
+                FreeScoutFailureKind.Unreachable,
+                FreeScoutFailureKind.ServerError,
+                FreeScoutFailureKind.RateLimited,
+                FreeScoutFailureKind.TimedOut,
+            }
+        )
         {
             _health.Failed(new FreeScoutFailure(kind, "down", WasSent: true), FreeScoutCall.Read);
             _clock.Advance(TimeSpan.FromMinutes(10));
