@@ -201,12 +201,13 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
         await probe.AskAsync("tags?page=1&pageSize=1", cancellationToken) switch
         {
             { Failure: null } => Finding.Ok("FreeScout has the Tags module."),
-            { Status: >= 400 and < 500 } => Finding.Warning(
+            // Of a key, a proxy or a limit.
+            { Failure: { } failure, Status: not (>= 400 and < 500) or 401 or 403 or 408 or 429 } => Unknown(failure),
+            _ => Finding.Warning(
                 "FreeScout has no Tags module: tickets are filed without tags, and the list of open tickets stays empty.",
                 "Switch on the Tags module in FreeScout; the console adds the missing tags.",
                 Runbooks.NoTickets
             ),
-            { Failure: { } failure } => Unknown(failure),
         };
 
     public async Task<Finding> UserIdAsync(CancellationToken cancellationToken)
@@ -242,12 +243,13 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
         var ids = List(answer.Body, "mailboxes")
             .Select(mailbox => mailbox.TryGetProperty("id", out var its) && its.TryGetInt64(out var number) ? number : 0)
             .ToList();
-        return answer.Failure is null && options.MailboxId is { } mailbox && ids.Count < 100 && !ids.Contains(mailbox)
-            ? Finding.Warning(
-                $"The user {id} may not use the mailbox {mailbox}: FreeScout rejects its notes and resolutions.",
-                "Give the agent access in FreeScout: Mailbox → Permissions.",
-                Runbooks.NoTickets
-            )
+        return answer.Failure is { } failure ? Unknown(failure)
+            : options.MailboxId is { } mailbox && ids.Count < 100 && !ids.Contains(mailbox)
+                ? Finding.Warning(
+                    $"The user {id} may not use the mailbox {mailbox}: FreeScout rejects its notes and resolutions.",
+                    "Give the agent access in FreeScout: Mailbox → Permissions.",
+                    Runbooks.NoTickets
+                )
             : Finding.Ok($"FreeScout has the user {id}, who may use the mailbox.");
     }
 

@@ -1,7 +1,9 @@
 using System.Diagnostics;
+using System.Net;
 using System.Text.Json;
 using AutoTicket.Alerts;
 using AutoTicket.Flags;
+using AutoTicket.FreeScout;
 using AutoTicket.Sandbox;
 using AutoTicket.Tests.Alerts;
 using AutoTicket.Tests.Kit;
@@ -202,6 +204,29 @@ public sealed class InjectedFaultTests
             VerdictOf(answer),
             StringComparison.Ordinal
         );
+    }
+
+    [Theory]
+    [InlineData("/tags?", 429, "tags_module")]
+    [InlineData("/tags?", 403, "tags_module")]
+    [InlineData("/mailboxes?userId=", 500, "user_id")]
+    public async Task A_check_that_FreeScout_does_not_answer_is_not_known(string path, int status, string step)
+    {
+        await using var console = await StartAsync(services: services =>
+            services.AddHttpClient(FreeScoutProbe.HttpName).AddHttpMessageHandler(() => new Refusing(path, (HttpStatusCode)status))
+        );
+
+        var answer = await console.EventuallyFailedAsync();
+
+        Assert.Equal("not_known", Step(answer, step).GetProperty("state").GetString());
+    }
+
+    private sealed class Refusing(string path, HttpStatusCode status) : DelegatingHandler
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            request.RequestUri!.PathAndQuery.Contains(path, StringComparison.Ordinal)
+                ? new(status) { Content = new StringContent("{}", null, "application/json") }
+                : await base.SendAsync(request, cancellationToken);
     }
 
     [Fact]
