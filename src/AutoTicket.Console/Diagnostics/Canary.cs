@@ -35,40 +35,69 @@ internal sealed partial class Canary(
 
     private static readonly TimeSpan StepTimeout = TimeSpan.FromSeconds(10);
 
+    /// <summary>After a failure, which may be over soon.</summary>
+    private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(10);
+
+    private const string NotStored = "the database did not store the test alert in time.";
+
     public static string AlertId => Alert.AlertId;
 
     /// <summary>The last success in this process; null: none.</summary>
     public DateTimeOffset? PassedAt { get; private set; }
 
-    private long? _triedAt;
+    private long? _testedAt;
+    private TimeSpan _pause;
+
+    /// <summary>What the log says already; null: the last test passed.</summary>
+    private string? _logged;
 
     protected override async Task<TimeSpan> LeadAsync(CancellationToken stoppingToken)
     {
-        var left = _triedAt is { } at ? options.Value.CanaryInterval - Clock.GetElapsedTime(at) : TimeSpan.Zero;
         if (gate.Problem is not null)
         {
             return AfterFailure;
         }
 
-        if (left > TimeSpan.Zero)
+        if (_testedAt is { } at && _pause - Clock.GetElapsedTime(at) is var left && left > TimeSpan.Zero)
         {
             return left;
         }
 
-        _triedAt = Clock.GetTimestamp();
-        await RunTestAsync(stoppingToken);
-        return options.Value.CanaryInterval;
+        _pause = await RunTestAsync(stoppingToken);
+        _testedAt = Clock.GetTimestamp();
+        return _pause;
     }
 
-    private async Task RunTestAsync(CancellationToken stoppingToken)
+    /// <returns>The pause until the next test.</returns>
+    private async Task<TimeSpan> RunTestAsync(CancellationToken stoppingToken)
     {
-        var problem = await FindProblemAsync(stoppingToken);
+        string? problem;
+        try
+        {
+            if (await aggregator.RehearseAsync(Alert, stoppingToken).WaitAsync(StepTimeout, Clock, stoppingToken) is not { } results)
+            {
+                // The database was busy: this says nothing about the pipeline.
+                if (IsNews(NotStored))
+                {
+                    Log.DidNotRun(logger, NotStored);
+                }
+
+                return AfterFailure;
+            }
+
+            problem = await FindProblemAsync(results, stoppingToken);
+        }
+        catch (TimeoutException)
+        {
+            problem = "The pipeline did not answer in time.";
+        }
+
         var now = Clock.GetUtcNow();
         if (problem is null)
         {
-            PassedAt = now;
+            (PassedAt, _logged) = (now, null);
         }
-        else
+        else if (IsNews(problem))
         {
             Log.IsStopped(logger, problem);
         }
@@ -88,39 +117,36 @@ internal sealed partial class Canary(
             ],
             stoppingToken
         );
+        return problem is null || options.Value.CanaryInterval < RetryAfter ? options.Value.CanaryInterval : RetryAfter;
     }
 
     /// <returns>What stopped the test alert; null when it passed.</returns>
-    private async Task<string?> FindProblemAsync(CancellationToken stoppingToken)
+    private async Task<string?> FindProblemAsync(
+        (ObservationResult First, ObservationResult Second) results,
+        CancellationToken stoppingToken
+    )
     {
-        try
+        if (results is not { First: ObservationResult.Opened, Second: ObservationResult.Known })
         {
-            if (await aggregator.RehearseAsync(Alert, stoppingToken).WaitAsync(StepTimeout, Clock, stoppingToken) is not { } results)
-            {
-                return "The aggregator recorded nothing.";
-            }
-
-            if (results is not { First: ObservationResult.Opened, Second: ObservationResult.Known })
-            {
-                return $"The aggregator took a repeat for another alert: {results.First}, {results.Second}.";
-            }
-
-            var called = await emitter.ProbeHooksAsync(stoppingToken).WaitAsync(StepTimeout, Clock, stoppingToken);
-            return hooks.Missing is { Count: > 0 } missing ? $"There is no hook {string.Join(" and ", missing)}."
-                : hooks.Registered.Except(called).FirstOrDefault() is { } silent ? $"The hook {silent} is registered, but not called."
-                : Clock.GetElapsedTime(emitter.CycledAt) > StuckAfter ? "The emitter has stopped."
-                : emitter.StuckHook is { } stuck ? $"The hook {stuck} hangs: it has delivered nothing for a minute."
-                : null;
+            return $"The aggregator took a repeat for another alert: {results.First}, {results.Second}.";
         }
-        catch (TimeoutException)
-        {
-            return "The pipeline did not answer in time.";
-        }
+
+        var called = await emitter.ProbeHooksAsync(stoppingToken).WaitAsync(StepTimeout, Clock, stoppingToken);
+        return hooks.Missing is { Count: > 0 } missing ? $"There is no hook {string.Join(" and ", missing)}."
+            : hooks.Registered.Except(called).FirstOrDefault() is { } silent ? $"The hook {silent} is registered, but not called."
+            : Clock.GetElapsedTime(emitter.CycledAt) > StuckAfter ? "The emitter has stopped."
+            : emitter.StuckHook is { } stuck ? $"The hook {stuck} hangs: it has delivered nothing for a minute."
+            : null;
     }
+
+    private bool IsNews(string problem) => Interlocked.Exchange(ref _logged, problem) != problem;
 
     private static partial class Log
     {
         [LoggerMessage(LogLevel.Warning, "alert_aggregator canary stopped: {Where}")]
         public static partial void IsStopped(ILogger logger, string where);
+
+        [LoggerMessage(LogLevel.Warning, "alert_aggregator canary did not run, trying again: {Why}")]
+        public static partial void DidNotRun(ILogger logger, string why);
     }
 }

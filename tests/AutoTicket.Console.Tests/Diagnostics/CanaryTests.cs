@@ -40,6 +40,49 @@ public sealed class CanaryTests
     }
 
     [Fact]
+    public async Task A_test_alert_that_the_database_does_not_take_in_time_is_no_failure()
+    {
+        await using var console = await StartAsync(new() { ["Diagnostics:CanaryInterval"] = "00:00:01" }, kind: Kit.Database.Postgres);
+        await using (var locking = console.Database.Open())
+        {
+            await using var transaction = await locking.BeginAsync(default);
+            await locking.ExecuteAsync($"LOCK TABLE alerts IN ACCESS EXCLUSIVE MODE", default);
+            await Eventually.TrueAsync(
+                () => console.Host.Log.Any(line => line.Contains("alert_aggregator canary", StringComparison.Ordinal)),
+                "the log says that the self-test did not run"
+            );
+        }
+
+        var locked = TimeProvider.System.GetUtcNow();
+        await Eventually.TrueAsync(() => console.Host.Get<Canary>().PassedAt > locked, "the self-test passes again");
+        await using var db = console.Database.Open();
+        Assert.Equal(
+            [DecisionWord.Passed],
+            await db.Decisions.Where(decision => decision.Path == DecisionSources.Canary).Select(decision => decision.Word).ToListAsync()
+        );
+    }
+
+    [Fact]
+    public async Task A_self_test_that_failed_is_repeated_soon()
+    {
+        var (clock, deaf) = (new StillClock(), new Deaf());
+        using var running = clock.Run();
+        await using var console = await StartAsync(
+            new() { ["Diagnostics:CanaryInterval"] = "01:00:00" },
+            services => services.AddSingleton<IAlertHook>(deaf),
+            clock
+        );
+        await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(5), async () => await StateAsync() == "failed", "the self-test fails");
+
+        deaf.Hears = true;
+
+        // Far less than an hour.
+        await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(5), async () => await StateAsync() == "ok", "the self-test passes");
+
+        async Task<string?> StateAsync() => Step(await console.AskAsync(), "last_emit").GetProperty("state").GetString();
+    }
+
+    [Fact]
     public async Task A_hanging_hook_fails_the_self_test()
     {
         await using var console = await StartAsync(services: services => services.AddSingleton<IAlertHook, Deaf>());
@@ -57,12 +100,14 @@ public sealed class CanaryTests
     {
         public string Name => "deaf";
 
+        public bool Hears { get; set; }
+
         public async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(
             IReadOnlyList<AlertNotice> notices,
             [EnumeratorCancellation] CancellationToken cancellationToken
         )
         {
-            await Task.Delay(Timeout.Infinite, cancellationToken);
+            await Task.Delay(Hears ? 0 : Timeout.Infinite, cancellationToken);
             yield break;
         }
     }
