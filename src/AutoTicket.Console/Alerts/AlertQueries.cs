@@ -207,7 +207,7 @@ internal sealed class AlertQueries : IDisposable
         var decisions = (
             await db
                 .Decisions.AsNoTracking()
-                .Where(d => ids.Contains(d.AlertId))
+                .Where(d => ids.Contains(d.AlertId) && (d.AlertRow == null || d.AlertRow == 0 || rows.Contains(d.AlertRow.Value)))
                 .OrderByDescending(d => d.LastAt)
                 .Take(DecisionsPerAlert * alerts.Count)
                 .ToListAsync(cancellationToken)

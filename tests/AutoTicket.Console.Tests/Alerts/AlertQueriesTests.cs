@@ -44,23 +44,7 @@ public sealed class AlertQueriesTests
         }
 
         using var signals = new NoSignals();
-        var surfaces = new SurfaceList([
-            new Surface
-            {
-                Key = "pay",
-                Name = "Pay: cards",
-                Url = new Uri("https://pay.example/"),
-            },
-        ]);
-        var board = new StatusBoard(surfaces, Options.Create(new StatusOptions()), TimeProvider.System, NullLogger<StatusBoard>.Instance);
-        using var queries = new AlertQueries(
-            contexts,
-            Options.Create(new AlertsOptions()),
-            surfaces,
-            TimeProvider.System,
-            new AlertMutes(board, TimeProvider.System),
-            signals
-        );
+        using var queries = Queries(contexts, signals);
 
         Assert.Equal("ebcafgd", await PagesAsync(AlertSort.Severity));
         Assert.Equal("gdfaceb", await PagesAsync(AlertSort.Severity, isDescending: true));
@@ -113,6 +97,70 @@ public sealed class AlertQueriesTests
 
         async Task<IEnumerable<string>> IdsAsync(AlertQuery query) =>
             (await queries.ReadAsync(query, 10, default))!.Select(alert => alert.AlertId.TrimEnd('0'));
+    }
+
+    /// <summary>The decisions of all shown alerts are read together, up to a limit.</summary>
+    [Theory, BothDatabases]
+    public async Task Earlier_episodes_of_a_noisy_alert_don_t_cut_off_the_decisions_of_another_one(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        await using var services = database.AsTheConsole();
+        var contexts = services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>();
+        var (quiet, noisy) = (Alert("x", "disk", Severity.P1), Alert("y", "backup", Severity.P2));
+        await using (var db = await contexts.CreateDbContextAsync())
+        {
+            db.AddRange(quiet, noisy);
+            await db.SaveChangesAsync();
+            var (x, y) = (await RowAsync(db, quiet), await RowAsync(db, noisy));
+            db.Add(Decided(quiet, x, Now, "Auto-ticketing is off."));
+            db.AddRange(Enumerable.Range(1, 150).Select(n => Decided(noisy, y + n, Now.AddSeconds(n), "An earlier episode.")));
+            await db.SaveChangesAsync();
+        }
+
+        using var signals = new NoSignals();
+        using var queries = Queries(contexts, signals);
+        var read = (await queries.ReadAsync(new AlertQuery(Active: true), 2, default))!;
+
+        Assert.Equal(
+            [("x", "No ticket and no DM. Ticket: flag off. Auto-ticketing is off. DM: not tried yet."), ("y", "No ticket and no DM yet.")],
+            read.Select(alert => (alert.Name == "disk" ? "x" : "y", alert.Verdict.Split(" If ")[0])).Order()
+        );
+
+        static Task<long> RowAsync(AutoTicketDbContext db, Alert alert) =>
+            db.Alerts.Where(row => row.AlertId == alert.AlertId).Select(row => row.Id).SingleAsync();
+
+        static Decision Decided(Alert alert, long row, DateTimeOffset at, string detail) =>
+            new()
+            {
+                AlertId = alert.AlertId,
+                AlertRow = row,
+                Path = DecisionSources.Ticket,
+                Word = DecisionWord.FlagOff,
+                Detail = detail,
+                FirstAt = at,
+                LastAt = at,
+            };
+    }
+
+    private static AlertQueries Queries(IDbContextFactory<AutoTicketDbContext> contexts, DatabaseSignals signals)
+    {
+        var surfaces = new SurfaceList([
+            new Surface
+            {
+                Key = "pay",
+                Name = "Pay: cards",
+                Url = new Uri("https://pay.example/"),
+            },
+        ]);
+        var board = new StatusBoard(surfaces, Options.Create(new StatusOptions()), TimeProvider.System, NullLogger<StatusBoard>.Instance);
+        return new AlertQueries(
+            contexts,
+            Options.Create(new AlertsOptions()),
+            surfaces,
+            TimeProvider.System,
+            new AlertMutes(board, TimeProvider.System),
+            signals
+        );
     }
 
     private static Alert Alert(
