@@ -252,6 +252,7 @@ internal sealed class AlertQueries : IDisposable
             )
             {
                 Title = TitleOf(alert),
+                ReachesHooks = _options.Value.ReachesHooks(alert.Severity),
                 Mute = alert.IsFiring ? _mutes.Of(alert) : null,
             };
         });

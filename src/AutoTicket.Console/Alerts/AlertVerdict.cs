@@ -37,10 +37,13 @@ internal static class AlertVerdict
     public static bool IsBelowThreshold(AlertView alert) =>
         Last(alert, DecisionSources.Ticket) is null && Last(alert, DecisionSources.Slack) is null && BelowSeverity(alert) is not null;
 
+    /// <returns>Null for an alert that got worse since, until a hook decides.</returns>
     private static AlertDecision? BelowSeverity(AlertView alert) =>
-        alert.Decisions.LastOrDefault(decision =>
-            decision.Path == DecisionSources.Intake && decision.Word == DecisionWord.BelowSeverity.Text
-        );
+        alert.ReachesHooks
+            ? null
+            : alert.Decisions.LastOrDefault(decision =>
+                decision.Path == DecisionSources.Intake && decision.Word == DecisionWord.BelowSeverity.Text
+            );
 
     private static AlertDecision? Last(AlertView alert, string path) => alert.Decisions.LastOrDefault(decision => decision.Path == path);
 

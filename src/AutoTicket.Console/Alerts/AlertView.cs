@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Text.Json.Serialization;
 using AutoTicket.Surfaces;
 
 namespace AutoTicket.Alerts;
@@ -42,6 +43,10 @@ public sealed record AlertView(
 
     /// <summary>Why nothing is filed or sent for it now; null: it is not muted, or not active.</summary>
     public AlertMute? Mute { get; init; }
+
+    /// <summary>It is severe enough for a ticket and a DM.</summary>
+    [JsonIgnore]
+    public bool ReachesHooks { get; init; }
 
     /// <summary>The DM and the ticket in one sentence (step 4 of the runbook's chain).</summary>
     public string Verdict => AlertVerdict.Of(this);

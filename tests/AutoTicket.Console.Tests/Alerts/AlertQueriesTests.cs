@@ -125,6 +125,7 @@ public sealed class AlertQueriesTests
             [("x", "No ticket and no DM. Ticket: flag off. Auto-ticketing is off. DM: not tried yet."), ("y", "No ticket and no DM yet.")],
             read.Select(alert => (alert.Name == "disk" ? "x" : "y", alert.Verdict.Split(" If ")[0])).Order()
         );
+        Assert.All(read, alert => Assert.True(alert.ReachesHooks));
 
         static Task<long> RowAsync(AutoTicketDbContext db, Alert alert) =>
             db.Alerts.Where(row => row.AlertId == alert.AlertId).Select(row => row.Id).SingleAsync();

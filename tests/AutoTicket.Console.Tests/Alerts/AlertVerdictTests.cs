@@ -27,6 +27,21 @@ public sealed class AlertVerdictTests
     }
 
     [Fact]
+    public void An_alert_that_got_worse_since_it_was_below_the_threshold_waits_for_its_ticket_and_its_DM()
+    {
+        var alert = Undelivered(Decided("below severity", "P3 is below the threshold (P2).")) with
+        {
+            Severity = Severity.P1,
+            ReachesHooks = true,
+        };
+
+        Assert.StartsWith("No ticket and no DM yet.", alert.Verdict, StringComparison.Ordinal);
+        Assert.False(AlertVerdict.IsBelowThreshold(alert));
+        var filed = alert with { Ticket = new AlertTicket(6, 1006, "https://desk.example.org/6", "developer") };
+        Assert.Equal("Ticket #1006, filed by developer. No DM: not tried yet.", filed.Verdict);
+    }
+
+    [Fact]
     public void A_ticket_that_an_operator_filed_is_the_alerts_ticket()
     {
         var below = Undelivered(Decided("below severity", "P3 is below the threshold (P2).")) with
