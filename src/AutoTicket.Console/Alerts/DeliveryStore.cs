@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.ExceptionServices;
 using AutoTicket.Data;
 using Microsoft.EntityFrameworkCore;
 
@@ -13,6 +14,8 @@ internal sealed class DeliveryStore(IDbContextFactory<AutoTicketDbContext> conte
         ("severity", "text", row => Words.Of(row.Outcome.Notice.Alert.Severity)),
         ("reopened", "int", row => row.Outcome.Notice.Alert.Reopened),
         ("told_at", "timestamptz", row => row.Outcome.Notice.LastDelivery?.At),
+        ("told_severity", "text", row => row.Outcome.Notice.LastDelivery is { } last ? Words.Of(last.Severity) : null),
+        ("at", "timestamptz", row => row.Outcome.DeliveredAt),
         ("ticket_id", "bigint", row => row.Outcome.Ticket?.Id),
         ("ticket_number", "bigint", row => row.Outcome.Ticket?.Number),
         ("ticket_url", "text", row => row.Outcome.Ticket?.Url)
@@ -25,55 +28,115 @@ internal sealed class DeliveryStore(IDbContextFactory<AutoTicketDbContext> conte
         ("severity", "text", delivery => Words.Of(delivery.Seen.Severity))
     );
 
-    /// <summary>What each hook delivered while the database could not record it.</summary>
-    private readonly ConcurrentDictionary<string, List<(HookOutcome Outcome, Decision Decision)>> _unrecorded = new();
+    /// <summary>The pause before the database is asked again to record what it refused.</summary>
+    private static readonly TimeSpan RetryRefusedAfter = TimeSpan.FromMinutes(1);
+
+    private const int MostRefused = 10_000;
+
+    private readonly ConcurrentDictionary<string, Unrecorded> _unrecorded = new();
+
+    /// <summary>What a hook delivered and the database could not record.</summary>
+    private sealed class Unrecorded
+    {
+        /// <summary>Not recorded during an outage.</summary>
+        public List<(HookOutcome Outcome, Decision Decision)> Waiting { get; } = [];
+
+        /// <summary>The database refuses these rows although it works. They stay here, so that nothing is delivered twice.</summary>
+        public List<(HookOutcome Outcome, Decision Decision)> Refused { get; } = [];
+
+        public long RefusedAt { get; set; }
+    }
 
     /// <summary>The undelivered alerts for one pass, without those that are delivered and not recorded yet.</summary>
     /// <returns>Worst and oldest first.</returns>
     public async Task<List<AlertNotice>> DueAsync(IAlertHook hook, CancellationToken cancellationToken)
     {
-        await FlushAsync(hook);
-        return await outbox.DueAsync(hook, cancellationToken);
+        var unrecorded = _unrecorded.GetOrAdd(hook.Name, _ => new());
+        if (unrecorded.Refused.Count > 0 && clock.GetElapsedTime(unrecorded.RefusedAt) >= RetryRefusedAfter)
+        {
+            unrecorded.Waiting.AddRange(unrecorded.Refused);
+            unrecorded.Refused.Clear();
+        }
+
+        // What is refused again has been reported.
+        await FlushAsync(hook, unrecorded);
+        var due = await outbox.DueAsync(hook, cancellationToken);
+        var delivered = unrecorded.Refused.SelectMany(one => one.Outcome.Notice.Entries).ToHashSet();
+        due.RemoveAll(notice => notice.Entries.All(delivered.Contains));
+        return due;
     }
 
     /// <summary>Records deliveries and their decisions and deletes their outbox entries, in one commit.</summary>
-    /// <param name="outcomes">With the decision of each. If the database can't record them, the next call does.</param>
-    public Task RecordAsync(IAlertHook hook, IEnumerable<(HookOutcome Outcome, Decision Decision)> outcomes)
+    /// <param name="outcomes">With the decision of each. If the database can't record them, a later call does.</param>
+    public async Task RecordAsync(IAlertHook hook, IEnumerable<(HookOutcome Outcome, Decision Decision)> outcomes)
     {
-        _unrecorded.GetOrAdd(hook.Name, _ => []).AddRange(outcomes);
-        return FlushAsync(hook);
+        var unrecorded = _unrecorded.GetOrAdd(hook.Name, _ => new());
+        var now = clock.GetUtcNow();
+        unrecorded.Waiting.AddRange(
+            outcomes.Select(one => (one.Outcome with { DeliveredAt = one.Outcome.DeliveredAt ?? now }, one.Decision))
+        );
+        if (await FlushAsync(hook, unrecorded) is { } refusal)
+        {
+            ExceptionDispatchInfo.Throw(refusal);
+        }
     }
 
     /// <summary>Records the deliveries that the database could not record so far.</summary>
-    private async Task FlushAsync(IAlertHook hook)
+    /// <returns>Why the database refuses one of them although it works; null: it refuses none.</returns>
+    private async Task<Exception?> FlushAsync(IAlertHook hook, Unrecorded unrecorded)
     {
-        if (!_unrecorded.TryGetValue(hook.Name, out var unrecorded) || unrecorded.Count == 0)
+        var waiting = unrecorded.Waiting;
+        if (waiting.Count == 0)
         {
-            return;
+            return null;
         }
 
         try
         {
-            await WriteAsync(hook, unrecorded.ConvertAll(one => one.Outcome), unrecorded.ConvertAll(one => one.Decision));
+            await WriteAsync(hook, waiting);
+            waiting.Clear();
+            return null;
         }
         catch (Exception exception) when (!Outages.IsOutage(exception))
         {
-            // A row that the database refuses for good must not block the hook.
-            unrecorded.Clear();
-            throw;
+            // One by one: a refused row must not keep the others from being recorded.
+            return await FlushOneByOneAsync(hook, unrecorded);
         }
-
-        unrecorded.Clear();
     }
 
-    private async Task WriteAsync(IAlertHook hook, List<HookOutcome> outcomes, List<Decision> decisions)
+    private async Task<Exception?> FlushOneByOneAsync(IAlertHook hook, Unrecorded unrecorded)
     {
+        Exception? refusal = null;
+        var waiting = unrecorded.Waiting;
+        while (waiting.Count > 0)
+        {
+            try
+            {
+                await WriteAsync(hook, [waiting[0]]);
+            }
+            catch (Exception exception) when (!Outages.IsOutage(exception))
+            {
+                refusal = exception;
+                unrecorded.Refused.RemoveRange(0, unrecorded.Refused.Count >= MostRefused ? MostRefused / 2 : 0);
+                unrecorded.Refused.Add(waiting[0]);
+                unrecorded.RefusedAt = clock.GetTimestamp();
+            }
+
+            waiting.RemoveAt(0);
+        }
+
+        return refusal;
+    }
+
+    private async Task WriteAsync(IAlertHook hook, List<(HookOutcome Outcome, Decision Decision)> all)
+    {
+        var (outcomes, decisions) = (all.ConvertAll(one => one.Outcome), all.ConvertAll(one => one.Decision));
         await using var db = await contexts.CreateDbContextAsync();
         // A note has no ticket of its own: coalesce keeps the recorded one. A row that another leader wrote since the notice was read
         // is newer, and stays.
         FormattableString delivered = $"""
             INSERT INTO alert_deliveries (alert_row, hook, kind, at, severity, reopened, ticket_id, ticket_number, ticket_url)
-            SELECT alert_row, {hook.Name}, kind, {clock.GetUtcNow()}, severity, reopened, ticket_id, ticket_number, ticket_url
+            SELECT alert_row, {hook.Name}, kind, at, severity, reopened, ticket_id, ticket_number, ticket_url
             FROM {New.Of([
                 .. outcomes.Where(outcome => !outcome.IsDropped).OrderBy(outcome => outcome.Notice.Alert.Id).SelectMany(outcome =>
                     KindsOf(outcome.Notice).Select(kind => (outcome, kind))
@@ -81,7 +144,7 @@ internal sealed class DeliveryStore(IDbContextFactory<AutoTicketDbContext> conte
             ])}
             WHERE NOT EXISTS (
               SELECT 1 FROM alert_deliveries d WHERE d.alert_row = r.alert_row AND d.hook = {hook.Name} AND d.kind = r.kind
-                AND d.at IS DISTINCT FROM r.told_at AND d.reopened >= r.reopened)
+                AND (d.at IS DISTINCT FROM r.told_at OR d.severity IS DISTINCT FROM r.told_severity) AND d.reopened >= r.reopened)
             ON CONFLICT (alert_row, hook, kind) DO UPDATE SET at = excluded.at, severity = excluded.severity, reopened = excluded.reopened,
               ticket_id = coalesce(excluded.ticket_id, alert_deliveries.ticket_id),
               ticket_number = coalesce(excluded.ticket_number, alert_deliveries.ticket_number),

@@ -70,6 +70,9 @@ internal sealed record HookOutcome(
     /// <summary>Time until a retry can succeed, for example while Slack limits the rate. Zero: at once.</summary>
     public TimeSpan RetryAfter { get; init; }
 
+    /// <summary>When it was delivered, if not now: a notice that needs no delivery keeps the time of the last one.</summary>
+    public DateTimeOffset? DeliveredAt { get; init; }
+
     /// <summary>The notice is dropped: done, but nothing was delivered.</summary>
     public bool IsDropped { get; init; }
 

@@ -1,6 +1,8 @@
+using System.Globalization;
 using AutoTicket.Alerts;
 using AutoTicket.Data;
 using AutoTicket.Surfaces;
+using AutoTicket.Tests.Kit;
 using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -94,6 +96,77 @@ public sealed class OutboxTests
 
         await using var db = await outbox.Contexts.CreateDbContextAsync();
         Assert.Equal(1, (await db.AlertDeliveries.AsNoTracking().SingleAsync()).Reopened);
+    }
+
+    [Theory, BothDatabases]
+    public async Task A_change_that_needed_no_delivery_keeps_the_time_of_the_last_one(Database kind)
+    {
+        await using var outbox = await Outbox.CreateAsync(kind);
+        var clock = new StillClock(outbox.Now.AddMinutes(1));
+        await outbox.OpenAsync("disk_full");
+        var sent = Assert.Single(await outbox.Log.DueAsync(Slack, CancellationToken.None));
+        await outbox.RecordAsync(Slack, sent);
+        var sentAt = (await ReadAsync()).At;
+        await outbox.ChangeAsync("disk_full", alert => alert with { Severity = Severity.P4 });
+        var first = outbox.LogWith(clock);
+        var late = Assert.Single(await first.DueAsync(Slack, CancellationToken.None));
+
+        await outbox.RecordAsync(Slack, late, log: first, deliveredAt: sentAt);
+        Assert.Equal((sentAt, Severity.P4), ((await ReadAsync()).At, (await ReadAsync()).Severity));
+
+        // The record of a leader that was frozen is older, although the time did not change.
+        await outbox.RecordAsync(Slack, late with { Alert = late.Alert with { Severity = Severity.P3 } }, log: first, deliveredAt: sentAt);
+        Assert.Equal(Severity.P4, (await ReadAsync()).Severity);
+
+        async Task<AlertDelivery> ReadAsync()
+        {
+            await using var db = await outbox.Contexts.CreateDbContextAsync();
+            return await db.AlertDeliveries.AsNoTracking().SingleAsync();
+        }
+    }
+
+    /// <summary>A lost right, for example, or a trigger: other statements work, so it is no outage.</summary>
+    [Theory, BothDatabases]
+    public async Task A_delivery_whose_record_the_database_refuses_is_made_once_and_recorded_when_it_can_be(Database kind)
+    {
+        await using var outbox = await Outbox.CreateAsync(kind);
+        var clock = new StillClock(outbox.Now.AddMinutes(1));
+        var log = outbox.LogWith(clock);
+        var refused = await outbox.OpenAsync("refused");
+        await outbox.OpenAsync("recorded");
+        await outbox.RefuseDeliveriesAsync(kind, refused.Id);
+        var due = await log.DueAsync(Slack, CancellationToken.None);
+        Assert.Equal(["refused", "recorded"], due.Select(notice => notice.Alert.Name));
+        foreach (var notice in due)
+        {
+            var error = await Record.ExceptionAsync(() => outbox.RecordAsync(Slack, notice, log: log));
+            Assert.Equal(notice.Alert.Name == "refused", error is not null);
+        }
+
+        for (var pass = 0; pass < 3; pass++)
+        {
+            Assert.Empty(await log.DueAsync(Slack, CancellationToken.None));
+            clock.Advance(TimeSpan.FromMinutes(1));
+        }
+
+        Assert.Equal(["recorded"], await DeliveredAsync());
+        await outbox.ChangeAsync("refused", alert => alert with { Severity = Severity.P1 });
+        Assert.Equal("refused", Assert.Single(await log.DueAsync(Slack, CancellationToken.None)).Alert.Name);
+        await outbox.AcceptDeliveriesAsync(kind);
+        clock.Advance(TimeSpan.FromMinutes(1));
+        var worse = Assert.Single(await log.DueAsync(Slack, CancellationToken.None));
+
+        Assert.Equal((NoticeKind.SeverityChanged, Severity.P2), (worse.Kind, worse.LastDelivery?.Severity));
+        Assert.Equal(["recorded", "refused"], await DeliveredAsync());
+
+        async Task<List<string>> DeliveredAsync()
+        {
+            await using var db = await outbox.Contexts.CreateDbContextAsync();
+            return await db
+                .AlertDeliveries.Join(db.Alerts, delivery => delivery.AlertRow, alert => alert.Id, (_, alert) => alert.Name)
+                .Order()
+                .ToListAsync();
+        }
     }
 
     [Theory, BothDatabases]
@@ -337,7 +410,7 @@ public sealed class OutboxTests
         /// <summary>The outbox of a console with another time.</summary>
         public DeliveryStore LogAt(DateTimeOffset time) => LogWith(new StillClock(time));
 
-        private DeliveryStore LogWith(TimeProvider clock) =>
+        public DeliveryStore LogWith(TimeProvider clock) =>
             new(Contexts, new(Contexts, Options.Create(new AlertsOptions()), Mutes, clock), clock);
 
         public DateTimeOffset Now => TimeProvider.System.GetUtcNow();
@@ -379,12 +452,18 @@ public sealed class OutboxTests
 
         public async Task ChangeAsync(Alert alert) => Assert.Equal(1, await _table.WriteAsync([], [alert], CancellationToken.None));
 
-        public Task RecordAsync(IAlertHook hook, AlertNotice notice, AlertTicket? ticket = null) =>
-            Log.RecordAsync(
+        public Task RecordAsync(
+            IAlertHook hook,
+            AlertNotice notice,
+            AlertTicket? ticket = null,
+            DeliveryStore? log = null,
+            DateTimeOffset? deliveredAt = null
+        ) =>
+            (log ?? Log).RecordAsync(
                 hook,
                 [
                     (
-                        new HookOutcome(notice, IsDone: true, DecisionWord.Sent, null, ticket),
+                        new HookOutcome(notice, IsDone: true, DecisionWord.Sent, null, ticket) { DeliveredAt = deliveredAt },
                         new Decision
                         {
                             AlertId = notice.Alert.AlertId,
@@ -397,6 +476,30 @@ public sealed class OutboxTests
                     ),
                 ]
             );
+
+        /// <summary>From now on the database refuses the deliveries of this alert.</summary>
+        public async Task RefuseDeliveriesAsync(Database kind, long alert)
+        {
+            await using var db = await Contexts.CreateDbContextAsync();
+            var when = string.Create(
+                CultureInfo.InvariantCulture,
+                $"BEFORE INSERT ON alert_deliveries FOR EACH ROW WHEN (NEW.alert_row = {alert})"
+            );
+            await db.Database.ExecuteSqlRawAsync(
+                kind == Database.Sqlite
+                    ? $"CREATE TRIGGER refused {when} BEGIN SELECT RAISE(ABORT, 'refused'); END"
+                    : $"""
+                    CREATE FUNCTION refused() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$;
+                    CREATE TRIGGER refused {when} EXECUTE FUNCTION refused()
+                    """
+            );
+        }
+
+        public async Task AcceptDeliveriesAsync(Database kind)
+        {
+            await using var db = await Contexts.CreateDbContextAsync();
+            await db.Database.ExecuteSqlRawAsync($"DROP TRIGGER refused{(kind == Database.Sqlite ? "" : " ON alert_deliveries")}");
+        }
 
         public async Task<int> CountAsync()
         {
