@@ -129,7 +129,9 @@ internal sealed class SlackAlertHook(
     {
         if (notice is { Kind: NoticeKind.SeverityChanged, LastDelivery: { } last } && notice.Alert.Severity >= last.Severity)
         {
-            return new HookOutcome(notice, IsDone: true, DecisionWord.NotMoreSevere);
+            // Recorded only after the quiet period: until then the severity that was sent is no news when it comes back.
+            var mustWait = alerts.Value.MustWait(alerts.Value.RepeatFrom(last.At), clock.GetUtcNow());
+            return new HookOutcome(notice, IsDone: !mustWait, DecisionWord.NotMoreSevere) { DeliveredAt = last.At };
         }
 
         if (
@@ -141,7 +143,10 @@ internal sealed class SlackAlertHook(
         )
         {
             _sentFromMemory.TryRemove(notice.Alert.AlertId, out _);
-            return new HookOutcome(notice, IsDone: true, DecisionWord.Sent, "It was sent while the database couldn't be reached.");
+            return new HookOutcome(notice, IsDone: true, DecisionWord.Sent, "It was sent while the database couldn't be reached.")
+            {
+                DeliveredAt = at,
+            };
         }
 
         if (HeldUntil(notice) is { } until && alerts.Value.MustWait(until, clock.GetUtcNow()))
@@ -158,11 +163,12 @@ internal sealed class SlackAlertHook(
     }
 
     /// <summary>When an alert first fires again, a message is sent at once and says that the rest waits. From then on firing is sent once a
-    /// quiet period, and the end after a quiet period.</summary>
+    /// quiet period, and the end after a quiet period. An alert that is worse than what was sent does not wait.</summary>
     private DateTimeOffset? HeldUntil(AlertNotice notice) =>
         notice switch
         {
-            { Kind: NoticeKind.FiringAgain, Alert.Reopened: > 1, LastDelivery: { } last } => alerts.Value.RepeatFrom(last.At),
+            { Kind: NoticeKind.FiringAgain, Alert.Reopened: > 1, LastDelivery: { } last } when notice.Alert.Severity >= last.Severity =>
+                alerts.Value.RepeatFrom(last.At),
             { Kind: NoticeKind.Ended, Alert: var alert } => alerts.Value.EndHeldUntil(alert),
             _ => null,
         };

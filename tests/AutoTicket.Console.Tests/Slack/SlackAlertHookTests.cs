@@ -119,6 +119,56 @@ public sealed class SlackAlertHookTests
         );
     }
 
+    /// <summary>A warning keeps firing, and its critical rule begins and ends every other minute.</summary>
+    [Fact]
+    [Trait("Pitfall", "T-24")]
+    public async Task An_hour_of_a_severity_that_rises_and_falls_is_one_message_at_once_and_then_one_a_quiet_period()
+    {
+        await using var slack = await SlackDriver.StartAsync();
+        var alert = slack.Alert();
+        Assert.True((await slack.DeliverOneAsync(new(alert, NoticeKind.Firing, null, null))).IsDone);
+        var told = slack.Delivery(alert);
+        var sentAt = new List<int>();
+        for (var minute = 1; minute < 60; minute++)
+        {
+            slack.Clock.Advance(TimeSpan.FromMinutes(1));
+            alert = alert with { Severity = minute % 2 == 1 ? Severity.P1 : Severity.P3 };
+            if (alert.Severity == told.Severity)
+            {
+                continue;
+            }
+
+            var before = slack.Messages.Count;
+            var outcome = Assert.Single(await slack.DeliverAsync(new AlertNotice(alert, NoticeKind.SeverityChanged, told, null)));
+            Assert.Equal(slack.Messages.Count == before ? told.At : null, outcome.DeliveredAt);
+            if (outcome.IsDone)
+            {
+                told = told with { Severity = alert.Severity, At = outcome.DeliveredAt ?? slack.Clock.GetUtcNow() };
+            }
+
+            if (slack.Messages.Count > before)
+            {
+                sentAt.Add(minute);
+            }
+        }
+
+        Assert.Equal([1, 17, 33, 49], sentAt);
+        Assert.StartsWith("P1 WORSE (was P2)", slack.Messages[1], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-24")]
+    public async Task A_flapping_alert_that_fires_again_worse_than_it_was_reported_is_sent_at_once()
+    {
+        await using var slack = await SlackDriver.StartAsync();
+        var alert = slack.Alert(severity: Severity.P1, reopened: 4);
+        var last = slack.Delivery(alert, Severity.P2) with { Reopened = 2 };
+
+        Assert.Equal("sent", (await slack.DeliverOneAsync(new(alert, NoticeKind.FiringAgain, last, null))).Decision);
+        var next = new AlertNotice(alert with { Reopened = 5 }, NoticeKind.FiringAgain, slack.Delivery(alert), null);
+        Assert.Equal("held: flapping", (await slack.DeliverOneAsync(next)).Decision);
+    }
+
     [Fact]
     [Trait("Pitfall", "T-26")]
     public async Task A_recovery_that_failed_is_sent_when_Slack_works_again()

@@ -92,8 +92,9 @@ public sealed class SlackMessagesTests : IAsyncLifetime
     public async Task A_severity_change_is_sent_only_if_it_is_worse(Severity told, Severity now, string? head)
     {
         var alert = _slack.Alert(severity: now);
+        var last = _slack.Delivery(alert, told) with { At = _slack.Clock.GetUtcNow() - SlackDriver.QuietPeriod };
 
-        Assert.True((await _slack.DeliverOneAsync(new(alert, NoticeKind.SeverityChanged, _slack.Delivery(alert, told), null))).IsDone);
+        Assert.True((await _slack.DeliverOneAsync(new(alert, NoticeKind.SeverityChanged, last, null))).IsDone);
 
         Assert.Equal(head, _slack.Messages.SingleOrDefault()?.Split('\n')[0]);
         Assert.Equal(head is null ? 0 : 2, _slack.Sandbox.Slack.RequestCount);
