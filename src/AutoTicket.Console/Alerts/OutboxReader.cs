@@ -127,6 +127,7 @@ internal sealed class OutboxReader(
                     new AlertNotice(entry.Alert, kind, entry.LastDelivery, entry.Ticket)
                     {
                         Entries = ids,
+                        IsWorse = entry.Alert.Severity < entry.LastDelivery?.Severity && options.Value.ReachesHooks(entry.Alert.Severity),
                         IsEndDelivered = entry.EndDeliveredFor >= entry.LastDelivery?.Reopened,
                     }
                 );

@@ -129,7 +129,8 @@ internal sealed partial record Conversation
         return Bodies.Any(body => TextOf(body) == text);
     }
 
-    private static string TextOf(string html)
+    /// <summary>The text of HTML, in one line.</summary>
+    internal static string TextOf(string html)
     {
         var text = HiddenCharacter.Blank(WebUtility.HtmlDecode(Tag().Replace(html, " ")));
         return string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));

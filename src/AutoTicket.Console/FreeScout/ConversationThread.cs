@@ -35,6 +35,9 @@ internal sealed record ConversationThread(
     string? Status
 )
 {
+    /// <summary>The text without HTML; empty for a line item.</summary>
+    public string Text { get; init; } = "";
+
     /// <returns>Null: it is of another kind, or has no readable time.</returns>
     public static ConversationThread? Read(JsonElement thread)
     {
@@ -53,7 +56,10 @@ internal sealed record ConversationThread(
             isUser ? Conversation.NameOf(author) : null,
             Conversation.NameOf(Member(thread, "assignedTo")),
             thread.Text("status")
-        );
+        )
+        {
+            Text = Conversation.TextOf(thread.Text("body") ?? ""),
+        };
     }
 
     private static ThreadKind? KindOf(JsonElement thread) =>

@@ -10,8 +10,9 @@ using Microsoft.FeatureManagement;
 
 namespace AutoTicket.Tickets;
 
-/// <summary>Files a ticket for an alert, if <see cref="FlagNames.AlertsAutoTicket"/> is on and the flood breaker allows it. Writes a note
-/// when the alert's severity changes or it ends. Only an operator closes the ticket.</summary>
+/// <summary>Files a ticket for an alert, if <see cref="FlagNames.AlertsAutoTicket"/> is on and the flood breaker allows it. Files another
+/// one if an operator closed it and the alert gets worse or fires again. Writes a note when the alert's severity changes, it ends or fires
+/// again. Only an operator closes the ticket.</summary>
 internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 {
     private readonly TicketingService _ticketing;
@@ -366,12 +367,35 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             }
 
             Log.Done(_logger, notice.Alert.AlertKey, outcome.Decision, ticket.Id);
-            return (new(notice, true, outcome.Decision, outcome.Message, new AlertTicket(ticket.Id, ticket.Number, ticket.Url)), null);
+            var done = new HookOutcome(
+                notice,
+                true,
+                outcome.Decision,
+                outcome.Message,
+                new AlertTicket(ticket.Id, ticket.Number, ticket.Url)
+            );
+            return outcome.Disposition == TicketDisposition.AlreadyOpen ? await NoteAsync(done) : (done, null);
         }
         finally
         {
             pass.Release(notice.Alert, filed);
         }
+    }
+
+    /// <summary>Writes on the open ticket that its alert got worse, or fires again after a note of its end.</summary>
+    /// <param name="open">The outcome without a note.</param>
+    private async Task<(HookOutcome Outcome, FreeScoutFailureKind? Failure)> NoteAsync(HookOutcome open)
+    {
+        if (open.Notice is { Kind: NoticeKind.FiringAgain, IsEndDelivered: false })
+        {
+            return (open, null);
+        }
+
+        var (note, failure) = await _notes.WriteAsync(open.Notice with { Ticket = open.Ticket }, CancellationToken.None);
+        return failure is { } kind && !FreeScoutFailure.NeedsPersonFor(kind)
+            // With the pause of a refusal, because the success of another call does not mean that notes work.
+            ? (note with { Notice = open.Notice }, FreeScoutFailureKind.Refused)
+            : (note.Decision == DecisionWord.SeverityNoted ? note with { Notice = open.Notice, Ticket = open.Ticket } : open, null);
     }
 
     private TicketDraft Draft(Alert alert)

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.RegularExpressions;
 using AutoTicket.Alerts;
 using AutoTicket.Data;
 using AutoTicket.FreeScout;
@@ -7,10 +8,20 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tickets;
 
-/// <summary>Writes a note on a ticket when its alert changes severity or ends. A note is retried until FreeScout has it or refuses it, and
-/// never opens or closes a ticket.</summary>
-internal sealed class TicketNotes(FreeScoutClient freeScout, TicketStore store, IOptions<FreeScoutOptions> options)
+/// <summary>Writes a note on an open ticket when its alert changes severity, ends or fires again. A note is retried until FreeScout has it
+/// or refuses it, and never opens or closes a ticket. A flapping alert gets a pair of notes a quiet period.</summary>
+internal sealed partial class TicketNotes(
+    FreeScoutClient freeScout,
+    TicketStore store,
+    IOptions<FreeScoutOptions> options,
+    IOptions<AlertsOptions> alerts,
+    TimeProvider clock
+)
 {
+    private const string Recovered = "Recovered at ";
+    private const string Expired = "No report since ";
+    private const string FiresAgain = "Fires again since ";
+
     public async Task<(HookOutcome Outcome, FreeScoutFailureKind? Failure)> WriteAsync(
         AlertNotice notice,
         CancellationToken cancellationToken
@@ -47,23 +58,36 @@ internal sealed class TicketNotes(FreeScoutClient freeScout, TicketStore store, 
         }
 
         // A time makes each text unique on its ticket, so a note whose answer was lost is found by its text.
-        var text =
-            notice.Kind == NoticeKind.SeverityChanged
-                ? $"Severity is {alert.Severity} now; it was {notice.LastDelivery?.Severity} when last reported "
-                    + $"at {UtcTime.Stamp(notice.LastDelivery?.At ?? alert.OpenedAt)}."
-            : alert.Status == AlertStatus.Expired
-                ? $"No report since {UtcTime.Stamp(alert.SeenAt)}; expired at {UtcTime.Stamp(alert.EndedAt!.Value)}. "
-                    + "The problem may still exist."
-            : $"Recovered at {UtcTime.Stamp(alert.EndedAt!.Value)}, after {UtcTime.Age(alert.EndedAt.Value - alert.StartedAt)}. "
-                + "Resolve the ticket when nothing is left to do.";
+        var (text, decision) = notice.Kind switch
+        {
+            NoticeKind.SeverityChanged => (
+                $"Severity is {alert.Severity} now; it was {notice.LastDelivery?.Severity} when last reported "
+                    + $"at {UtcTime.Stamp(notice.LastDelivery?.At ?? alert.OpenedAt)}.",
+                DecisionWord.SeverityNoted
+            ),
+            NoticeKind.Ended when alert.Status == AlertStatus.Expired => (
+                $"{Expired}{UtcTime.Stamp(alert.SeenAt)}; expired at {UtcTime.Stamp(alert.EndedAt!.Value)}. The problem may still exist.",
+                DecisionWord.EndNoted
+            ),
+            NoticeKind.Ended => (
+                $"{Recovered}{UtcTime.Stamp(alert.EndedAt!.Value)}, after {UtcTime.Age(alert.EndedAt.Value - alert.StartedAt)}. "
+                    + "Resolve the ticket when nothing is left to do.",
+                DecisionWord.EndNoted
+            ),
+            _ => ($"{FiresAgain}{UtcTime.Stamp(alert.StartedAt)}. Severity is {alert.Severity} now.", DecisionWord.AlreadyOpen),
+        };
         var html = $"<p>{WebUtility.HtmlEncode(text)}</p>";
-        var noteFailure = found.Holds(html) ? null : await freeScout.AddNoteAsync(ticket.Id, user, html, cancellationToken);
+        // A producer may repeat the time of the beginning.
+        var isWritten = notice.Kind is NoticeKind.Ended or NoticeKind.SeverityChanged && found.Holds(html);
+        if (!isWritten && !IsNews(notice, found))
+        {
+            return (new(notice, true, DecisionWord.NoNote, "The ticket's tag shows the severity. The last note is still recent."), null);
+        }
+
+        var noteFailure = isWritten ? null : await freeScout.AddNoteAsync(ticket.Id, user, html, cancellationToken);
         return noteFailure switch
         {
-            null => (
-                new(notice, true, notice.Kind == NoticeKind.SeverityChanged ? DecisionWord.SeverityNoted : DecisionWord.EndNoted, text),
-                null
-            ),
+            null => (new(notice, true, decision, text), null),
             { Kind: FreeScoutFailureKind.Refused } => (
                 new(notice, true, DecisionWord.NoteRefused, $"FreeScout refused the note, so it is not tried again: {noteFailure.Message}"),
                 null
@@ -74,4 +98,36 @@ internal sealed class TicketNotes(FreeScoutClient freeScout, TicketStore store, 
         (HookOutcome, FreeScoutFailureKind?) Failed(FreeScoutFailure failure) =>
             (new(notice, false, DecisionWord.Degraded(failure.Kind), failure.Message), failure.Kind);
     }
+
+    /// <summary>Whether the notes on the ticket leave something to say. Of a severity that rises and falls, one fall a quiet period is
+    /// noted, and a rise only above the last noted severity. So the last note never names a lower severity than fires.</summary>
+    private bool IsNews(AlertNotice notice, Conversation ticket)
+    {
+        if (notice.Kind == NoticeKind.Ended)
+        {
+            return true;
+        }
+
+        var notes = ticket.Threads.Where(thread => thread.Kind == ThreadKind.Note).ToList();
+        if (notice.Kind != NoticeKind.SeverityChanged)
+        {
+            return notes.FindLast(note => IsEnd(note.Text) || note.Text.StartsWith(FiresAgain, StringComparison.Ordinal)) is { } last
+                && IsEnd(last.Text);
+        }
+
+        var noted = notes.Select(note => (note.CreatedAt, Match: Noted().Match(note.Text))).Where(note => note.Match.Success).ToList();
+        return notice.Alert.Severity < notice.LastDelivery?.Severity
+            ? noted.Count == 0 || notice.Alert.Severity < Enum.Parse<Severity>(noted[^1].Match.Groups["now"].Value)
+            : !noted.Exists(note =>
+                string.CompareOrdinal(note.Match.Groups["now"].Value, note.Match.Groups["was"].Value) > 0
+                && note.Match.Groups["was"].Success
+                && alerts.Value.MustWait(alerts.Value.RepeatFrom(note.CreatedAt), clock.GetUtcNow())
+            );
+    }
+
+    private static bool IsEnd(string note) =>
+        note.StartsWith(Recovered, StringComparison.Ordinal) || note.StartsWith(Expired, StringComparison.Ordinal);
+
+    [GeneratedRegex(@"\bSeverity is (?<now>P[1-4]) now(; it was (?<was>P[1-4]))?")]
+    private static partial Regex Noted();
 }

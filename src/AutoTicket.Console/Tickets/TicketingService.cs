@@ -45,6 +45,11 @@ internal sealed partial class TicketingService(
         try
         {
             outcome = await RunAsync(new Request(draft, clock.GetUtcNow(), clock.GetTimestamp(), time.Token));
+            if (draft.IsForAlert && outcome is { Ticket: { } earlier, Decision: var decision } && decision != DecisionWord.Filed)
+            {
+                // It was posted for an earlier severity, or an earlier episode.
+                await store.SetSeverityAsync(earlier.Id, draft.Severity, CancellationToken.None);
+            }
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {

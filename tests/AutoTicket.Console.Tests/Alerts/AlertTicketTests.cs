@@ -292,6 +292,133 @@ public sealed class AlertTicketTests
         );
     }
 
+    /// <summary>A warning and a critical rule of one name. An operator closes the ticket while only the warning fires.</summary>
+    [Theory, BothDatabases, Trait("Pitfall", "T-11")]
+    public async Task An_alert_that_gets_worse_again_after_its_ticket_was_closed_gets_a_new_one_linked_to_the_old(Database kind)
+    {
+        await using var driver = await AlertDriver.StartAsync(kind);
+        await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P1));
+        await driver.EventuallyTicketsAsync(1);
+        await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P3));
+        await driver.EventuallyDecidedAsync("severity noted");
+        await CloseAndRaiseAsync(driver, Severity.P1);
+    }
+
+    [Theory, BothDatabases, Trait("Pitfall", "T-11")]
+    public async Task A_P2_that_becomes_a_P1_after_its_ticket_was_closed_gets_a_new_one_linked_to_the_old(Database kind)
+    {
+        await using var driver = await AlertDriver.StartAsync(kind);
+        await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P2));
+        await driver.EventuallyTicketsAsync(1);
+        await CloseAndRaiseAsync(driver, Severity.P1);
+    }
+
+    private static async Task CloseAndRaiseAsync(AlertDriver driver, Severity severity)
+    {
+        var old = driver.FreeScout.Conversations[0];
+        driver.FreeScout.Close(old.Id);
+        await driver.RaiseAsync(AlertDriver.Say(severity: severity));
+        await driver.EventuallyTicketsAsync(2);
+        var filed = driver.FreeScout.Conversations.MaxBy(c => c.Id)!;
+        Assert.StartsWith($"[{severity}] ", filed.Subject, StringComparison.Ordinal);
+        Assert.Contains($"conversation/{old.Id}", filed.Threads[^1].Body, StringComparison.Ordinal);
+        await Eventually.TrueAsync(
+            async () =>
+                (await driver.DeliveriesAsync()).Exists(d => d.Hook == "ticket" && d.TicketId == filed.Id && d.Severity == severity),
+            "the new ticket is the alert's"
+        );
+    }
+
+    [Theory, BothDatabases, Trait("Pitfall", "T-6")]
+    public async Task An_alert_that_gets_worse_again_keeps_its_open_ticket(Database kind)
+    {
+        await using var driver = await AlertDriver.StartAsync(kind);
+        await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P1));
+        await driver.EventuallyTicketsAsync(1);
+        await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P3));
+        await EventuallyAsync(Severity.P3);
+        await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P1));
+        await EventuallyAsync(Severity.P1);
+
+        Assert.Equal(1, driver.FreeScout.CreatedCount);
+        Assert.Equal(["Severity is P3 now", "Severity is P1 now"], Notes(driver).Select(note => note.Split(';')[0]));
+
+        Task EventuallyAsync(Severity severity) =>
+            Eventually.TrueAsync(
+                async () =>
+                    ShowsSeverity(driver, severity)
+                    && (await driver.DeliveriesAsync()).Exists(d => d.Hook == "ticket" && d.Severity == severity),
+                $"the ticket shows {severity}"
+            );
+    }
+
+    [Theory, BothDatabases, Trait("Pitfall", "T-6")]
+    public async Task A_ticket_whose_alert_fires_again_worse_shows_the_severity_and_that_it_fires(Database kind)
+    {
+        await using var driver = await AlertDriver.StartAsync(kind);
+        await FireEndAndFireAgainAsync(driver);
+    }
+
+    [Fact, Trait("Pitfall", "T-6")]
+    public async Task A_ticket_whose_alert_begins_a_new_episode_shows_the_severity_and_that_it_fires()
+    {
+        await using var driver = await AlertDriver.StartAsync(
+            settings: new Dictionary<string, string?> { ["Alerts:QuietPeriod"] = "00:00:00" }
+        );
+        await FireEndAndFireAgainAsync(driver);
+        Assert.Equal(2, (await driver.AlertsAsync()).Count);
+    }
+
+    [Fact, Trait("Pitfall", "T-26")]
+    public async Task A_note_that_an_alert_fires_again_is_retried_and_files_no_second_ticket()
+    {
+        var clock = new StillClock();
+        await using var driver = await AlertDriver.StartAsync(clock: clock);
+        await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P2));
+        await driver.EventuallyTicketsAsync(1);
+        await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P2, firing: false));
+        await driver.EventuallyDecidedAsync("end noted");
+        var fault = driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.Status) { Match = new FaultMatch("POST", FreeScoutStandIn.ApiPath + "/conversations/*/threads") }
+        );
+        await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P1));
+        await Eventually.TrueAsync(() => fault.Hits > 0, "the note fails");
+        fault.Dispose();
+
+        await clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(10),
+            () => Task.FromResult(Notes(driver) is [.., var last] && last.StartsWith("Fires again", StringComparison.Ordinal)),
+            "the note is written"
+        );
+        Assert.Equal(1, driver.FreeScout.CreatedCount);
+        Assert.Single(Notes(driver), note => note.StartsWith("Fires again", StringComparison.Ordinal));
+    }
+
+    private static async Task FireEndAndFireAgainAsync(AlertDriver driver)
+    {
+        await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P2));
+        await driver.EventuallyTicketsAsync(1);
+        await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P2, firing: false));
+        await driver.EventuallyDecidedAsync("end noted");
+        Assert.StartsWith("Recovered at ", Notes(driver)[^1], StringComparison.Ordinal);
+
+        await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P1));
+        await driver.EventuallyDecidedAsync("already open");
+        await Eventually.TrueAsync(() => ShowsSeverity(driver, Severity.P1), "the tag and the subject follow");
+
+        Assert.Equal(1, driver.FreeScout.CreatedCount);
+        Assert.StartsWith("Fires again since ", Notes(driver)[^1], StringComparison.Ordinal);
+        Assert.EndsWith(" Severity is P1 now.", Notes(driver)[^1], StringComparison.Ordinal);
+    }
+
+    private static bool ShowsSeverity(AlertDriver driver, Severity severity) =>
+        driver.FreeScout.Conversations[0] is var ticket
+        && ticket.Subject.StartsWith($"[{severity}] ", StringComparison.Ordinal)
+        && ticket.Tags.Where(tag => tag.StartsWith("sev:", StringComparison.Ordinal)).SequenceEqual([$"sev:p{severity.ToString()[1]}"]);
+
+    /// <summary>The texts of the notes on the first ticket, oldest first.</summary>
+    private static List<string> Notes(AlertDriver driver) => TicketPassTests.NotesOf(driver.FreeScout.Conversations[0]);
+
     [Fact, Trait("Pitfall", "T-6")]
     public async Task A_worse_severity_becomes_a_note_and_a_tag_on_the_same_ticket()
     {

@@ -98,6 +98,22 @@ public sealed class OutboxTests
         Assert.Equal(1, (await db.AlertDeliveries.AsNoTracking().SingleAsync()).Reopened);
     }
 
+    /// <summary>Below the threshold nothing is filed, however the severity changes.</summary>
+    [Theory, BothDatabases]
+    public async Task A_worse_severity_needs_an_open_ticket_and_a_lower_one_only_a_note(Database kind)
+    {
+        await using var outbox = await Outbox.CreateAsync(kind);
+        await outbox.OpenAsync("disk_full");
+        await outbox.RecordAsync(Ticket, Assert.Single(await outbox.Log.DueAsync(Ticket, CancellationToken.None)));
+        foreach (var (severity, isNote) in new[] { (Severity.P4, true), (Severity.P3, true), (Severity.P2, false), (Severity.P1, false) })
+        {
+            await outbox.ChangeAsync("disk_full", alert => alert with { Severity = severity });
+            var notice = Assert.Single(await outbox.Log.DueAsync(Ticket, CancellationToken.None));
+            Assert.Equal((NoticeKind.SeverityChanged, isNote), (notice.Kind, notice.IsNote));
+            await outbox.RecordAsync(Ticket, notice);
+        }
+    }
+
     [Theory, BothDatabases]
     public async Task A_change_that_needed_no_delivery_keeps_the_time_of_the_last_one(Database kind)
     {

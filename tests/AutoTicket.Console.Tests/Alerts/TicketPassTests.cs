@@ -380,6 +380,109 @@ public sealed class TicketPassTests
         Assert.Equal((true, true), (retries.IsDue(notice), retries.MayProbe));
     }
 
+    /// <summary>It ends and fires again each minute. Its ends are held until it has been quiet.</summary>
+    [Fact, Trait("Pitfall", "T-24")]
+    public async Task An_hour_of_flapping_is_one_pair_of_notes_on_the_ticket()
+    {
+        var (driver, notice) = await FiledAsync();
+        await using var _ = driver;
+        var hook = HookOf(driver);
+        var (alert, told) = (notice.Alert, DeliveryOf(notice.Alert, driver.Clock.GetUtcNow()));
+        var ended = alert with { Status = AlertStatus.Resolved, EndedAt = driver.Clock.GetUtcNow() };
+        await DeliverOneAsync(hook, notice with { Alert = ended, Kind = NoticeKind.Ended, LastDelivery = told });
+        for (var minute = 1; minute <= 60; minute++)
+        {
+            driver.Clock.Advance(TimeSpan.FromMinutes(1));
+            var again = alert with { Reopened = minute, StartedAt = driver.Clock.GetUtcNow() };
+            var outcome = await DeliverOneAsync(
+                hook,
+                notice with
+                {
+                    Alert = again,
+                    Kind = NoticeKind.FiringAgain,
+                    LastDelivery = told,
+                    IsEndDelivered = minute == 1,
+                }
+            );
+            Assert.Equal((true, "already open", notice.Ticket?.Id), (outcome.IsDone, outcome.Decision.Text, outcome.Ticket?.Id));
+            told = DeliveryOf(again, driver.Clock.GetUtcNow());
+        }
+
+        Assert.Equal(
+            ["Recovered at", "Fires again"],
+            NotesOf(driver.FreeScout.Conversations[0]).Select(note => string.Join(' ', note.Split(' ').Take(2)))
+        );
+    }
+
+    /// <summary>A warning keeps firing, and its critical rule begins and ends every other minute.</summary>
+    [Fact, Trait("Pitfall", "T-24")]
+    public async Task An_hour_of_a_severity_that_rises_and_falls_is_one_pair_of_notes_a_quiet_period()
+    {
+        var (driver, notice) = await FiledAsync();
+        await using var _ = driver;
+        var hook = HookOf(driver);
+        var told = DeliveryOf(notice.Alert, driver.Clock.GetUtcNow());
+        for (var minute = 1; minute <= 60; minute++)
+        {
+            driver.Clock.Advance(TimeSpan.FromMinutes(1));
+            var alert = notice.Alert with { Severity = minute % 2 == 1 ? Severity.P1 : Severity.P3 };
+            var outcome = await DeliverOneAsync(
+                hook,
+                notice with
+                {
+                    Alert = alert,
+                    Kind = NoticeKind.SeverityChanged,
+                    LastDelivery = told,
+                    IsWorse = alert.IsP1,
+                }
+            );
+            Assert.True(outcome.IsDone);
+            told = DeliveryOf(alert, driver.Clock.GetUtcNow());
+        }
+
+        var notes = NotesOf(driver.FreeScout.Conversations[0]);
+        Assert.Equal(1, driver.FreeScout.CreatedCount);
+        Assert.InRange(notes.Count, 3, 9);
+        Assert.StartsWith("Severity is P1 now; it was P2 ", notes[0], StringComparison.Ordinal);
+        // The ticket never ends with a note of less than what fires.
+        Assert.Equal([.. notes.Select((_, i) => i % 2 == 0 ? "P1" : "P3")], notes.Select(note => note.Split(' ')[2]));
+    }
+
+    private static async Task<(AlertDriver Driver, AlertNotice Filed)> FiledAsync()
+    {
+        var driver = await AlertDriver.StartAsync(
+            settings: new Dictionary<string, string?>(NoBudget) { ["Ticketing:SyncInterval"] = "01:00:00" },
+            clock: new StillClock()
+        );
+        await driver.Console.WaitForFlagsAsync();
+        var notice = Notices(1)[0];
+        var filed = await DeliverOneAsync(HookOf(driver), notice);
+        return (driver, notice with { Ticket = filed.Ticket });
+    }
+
+    private static async Task<HookOutcome> DeliverOneAsync(TicketAlertHook hook, AlertNotice notice) =>
+        (await hook.DeliverAsync([notice], CancellationToken.None).SelectMany(some => some).ToListAsync()).Single();
+
+    private static AlertDelivery DeliveryOf(Alert alert, DateTimeOffset at) =>
+        new()
+        {
+            AlertRow = alert.Id,
+            Hook = DecisionSources.Ticket,
+            Kind = DeliveryKind.Firing,
+            At = at,
+            Severity = alert.Severity,
+            Reopened = alert.Reopened,
+        };
+
+    /// <summary>The texts of the notes, oldest first.</summary>
+    internal static List<string> NotesOf(SandboxConversation ticket) =>
+        [
+            .. ticket
+                .Threads.Where(thread => thread.Type == "note")
+                .Reverse()
+                .Select(thread => thread.Body.Replace("<p>", "", StringComparison.Ordinal).Replace("</p>", "", StringComparison.Ordinal)),
+        ];
+
     private static TicketAlertHook HookOf(AlertDriver driver) =>
         driver.Console.Get<IEnumerable<IAlertHook>>().OfType<TicketAlertHook>().Single();
 
