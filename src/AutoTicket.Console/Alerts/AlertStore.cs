@@ -59,9 +59,12 @@ internal sealed class AlertStore(
         .And(("notify_at", "timestamptz", a => a.NotifyAt));
 
     /// <summary>The columns that <see cref="Read"/> needs: all but the labels and the URL, which only hooks use.</summary>
-    public const string Columns = """
+    public const string Columns = $"{ColumnsForHooks}, alerts.full_text";
+
+    /// <summary><see cref="Columns"/> without the full text, which may be long. A hook asks only whether there is one.</summary>
+    public const string ColumnsForHooks = """
         alerts.id, alerts.alert_id, alerts.logical_id, alerts.slot, alerts.status, alerts.source, alerts.name, alerts.surface,
-        alerts.severity, alerts.summary, alerts.full_text, alerts.members, alerts.folded_ids, alerts.started_at, alerts.opened_at,
+        alerts.severity, alerts.summary, alerts.members, alerts.folded_ids, alerts.started_at, alerts.opened_at,
         alerts.seen_at, alerts.expires_at, alerts.ended_at, alerts.reopened, alerts.version
         """;
 

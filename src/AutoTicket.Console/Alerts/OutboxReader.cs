@@ -28,7 +28,7 @@ internal sealed class OutboxReader(
     private const string IsDue = "hook = {0} AND (due_at <= {1} OR due_at > {2})";
 
     private const string SelectEntries = $$"""
-        SELECT {{AlertStore.Columns}}, alerts.url, alerts.labels,
+        SELECT {{AlertStore.ColumnsForHooks}}, substr(alerts.full_text, 1, 1) AS full_text, alerts.url, alerts.labels,
           fired.at AS last_at, fired.severity AS last_severity, fired.reopened AS last_reopened, ended.reopened AS end_reopened,
           filed.ticket_id, filed.ticket_number, filed.ticket_url,
           entry.id AS entry_id, entry.turn AS entry_turn, entry.source AS entry_source, entry.severity AS entry_severity
