@@ -92,6 +92,39 @@ public sealed class LoopTests
         Assert.Equal((machine.GetUtcNow(), 1), (clock.GetUtcNow(), steps));
     }
 
+    /// <summary>The middle of a minute is half a minute wrong: a fast clock would take the lease from a leader that is alive.</summary>
+    [Fact]
+    public async Task A_process_frozen_while_it_reads_the_databases_clock_reads_it_again()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        var machine = new FrozenMachine();
+        var clock = new DatabaseClock(machine);
+        machine.IsFrozen = true;
+
+        await using var db = database.Open();
+        await clock.SynchronizeAsync(db, default);
+
+        Assert.InRange(clock.GetUtcNow(), DateTimeOffset.MinValue, TimeProvider.System.GetUtcNow());
+    }
+
+    /// <summary>Frozen for a minute between the next two looks at its timestamp.</summary>
+    private sealed class FrozenMachine : FakeTimeProvider
+    {
+        private int _looks;
+
+        public bool IsFrozen { get; set; }
+
+        public override long GetTimestamp()
+        {
+            if (IsFrozen && ++_looks == 2)
+            {
+                Advance(TimeSpan.FromMinutes(1));
+            }
+
+            return base.GetTimestamp();
+        }
+    }
+
     private sealed class Patient(TimeProvider clock) : Loop(clock, NullLogger.Instance)
     {
         public int Turns { get; private set; }

@@ -14,6 +14,12 @@ internal sealed class DatabaseClock(TimeProvider machine) : TimeProvider
     /// <summary>A step that a pause may be late by.</summary>
     private static readonly TimeSpan LargestDrift = TimeSpan.FromSeconds(0.5);
 
+    /// <summary>An answer that takes longer is discarded: half of its time may be the error.</summary>
+    private static readonly TimeSpan SlowestAnswer = 2 * LargestDrift;
+
+    /// <summary>After so many slow answers the last one is taken.</summary>
+    private const int MostTries = 3;
+
     private volatile Anchor _anchor = new(machine.GetUtcNow(), machine.GetTimestamp());
 
     /// <summary>Raised when the time was set: a pause until a time has another length now. Handlers return at once and never
@@ -38,12 +44,21 @@ internal sealed class DatabaseClock(TimeProvider machine) : TimeProvider
     /// <returns>By how much it was wrong.</returns>
     public async Task<TimeSpan> SynchronizeAsync(AutoTicketDbContext db, CancellationToken cancellationToken)
     {
-        var asked = machine.GetTimestamp();
-        var time = await db.ReadClockAsync(cancellationToken) ?? machine.GetUtcNow();
-        var answered = machine.GetTimestamp();
+        DateTimeOffset time;
+        TimeSpan took;
+        long answered;
+        var tries = 0;
+        do
+        {
+            var asked = machine.GetTimestamp();
+            time = await db.ReadClockAsync(cancellationToken) ?? machine.GetUtcNow();
+            answered = machine.GetTimestamp();
+            took = machine.GetElapsedTime(asked, answered);
+        } while (took > SlowestAnswer && ++tries < MostTries);
+
         // The database read its clock at some time between the two: assume the middle.
         var before = GetUtcNow();
-        _anchor = new Anchor(time + (machine.GetElapsedTime(asked, answered) / 2), answered);
+        _anchor = new Anchor(time + (took / 2), answered);
         var step = GetUtcNow() - before;
         if (step.Duration() > LargestDrift)
         {
