@@ -113,13 +113,17 @@ internal sealed class SurfaceProbe : IDisposable
                 url = new Uri(url, location);
                 // The response of another host, or over http instead of https, does not prove that the surface works.
                 if (
-                    redirects >= MostRedirects
-                    || url.Host != surface.Url.Host
+                    url.Host != surface.Url.Host
                     || (surface.Url.Scheme == "https" && url.Scheme != "https")
                     || url.Scheme is not ("http" or "https")
                 )
                 {
                     return $"HTTP {code}: redirects to {url.Scheme}://{url.Authority}";
+                }
+
+                if (redirects >= MostRedirects)
+                {
+                    return $"HTTP {code}: more than {MostRedirects} redirects";
                 }
 
                 continue;
