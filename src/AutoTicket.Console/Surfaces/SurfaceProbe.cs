@@ -25,14 +25,15 @@ internal sealed class SurfaceProbe : IDisposable
     /// <summary>What the connections of one probe showed about the surface's host.</summary>
     private sealed class Contact
     {
-        /// <summary>It accepted or refused a connection.</summary>
+        /// <summary>It accepted or refused a connection, or answered through a proxy.</summary>
         public bool Made { get; set; }
 
         /// <summary>The end of the validity of the certificate that it presented first.</summary>
         public DateTimeOffset? CertificateUntil { get; set; }
     }
 
-    public SurfaceProbe(TimeProvider clock)
+    /// <param name="proxy">Null: the one of the environment (<c>HTTPS_PROXY</c>, <c>HTTP_PROXY</c>, <c>NO_PROXY</c>), if any.</param>
+    public SurfaceProbe(TimeProvider clock, IWebProxy? proxy = null)
     {
         _clock = clock;
         _http = new HttpMessageInvoker(
@@ -40,6 +41,7 @@ internal sealed class SurfaceProbe : IDisposable
             {
                 // A new connection each time: a pooled one would hide a broken DNS name or certificate.
                 PooledConnectionLifetime = TimeSpan.Zero,
+                Proxy = proxy,
                 AllowAutoRedirect = false,
                 UseCookies = false,
                 AutomaticDecompression = DecompressionMethods.All,
@@ -108,6 +110,8 @@ internal sealed class SurfaceProbe : IDisposable
             request.Options.Set(ContactKey, contact);
             using var response = await _http.SendAsync(request, cancellationToken);
             var code = (int)response.StatusCode;
+            // Through a proxy, these may be the proxy's own answers.
+            contact.Made |= code is not (407 or 502 or 503 or 504);
             if (!surface.ExpectedStatus.Contains(code) && code is >= 301 and <= 308 && response.Headers.Location is { } location)
             {
                 url = new Uri(url, location);
@@ -163,17 +167,29 @@ internal sealed class SurfaceProbe : IDisposable
 
     private static async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {
-        context.InitialRequestMessage.Options.TryGetValue(ContactKey, out var contact);
         try
         {
             var stream = await HappyEyeballs.ConnectAsync(context, cancellationToken);
-            contact!.Made = true;
+            NoteContact();
             return stream;
         }
         catch (SocketException refused) when (refused.SocketErrorCode == SocketError.ConnectionRefused)
         {
-            contact!.Made = true;
+            NoteContact();
             throw;
+        }
+
+        // A proxy accepts and refuses connections also when the network behind it is lost.
+        void NoteContact()
+        {
+            var (request, endPoint) = (context.InitialRequestMessage, context.DnsEndPoint);
+            if (
+                request.Options.TryGetValue(ContactKey, out var contact)
+                && (endPoint.Host, endPoint.Port) == (request.RequestUri!.IdnHost, request.RequestUri.Port)
+            )
+            {
+                contact.Made = true;
+            }
         }
     }
 
@@ -182,9 +198,12 @@ internal sealed class SurfaceProbe : IDisposable
     {
         if (
             context.PlaintextStream is SslStream { RemoteCertificate: X509Certificate2 certificate }
+            // With http, it is the certificate of a proxy.
+            && context.InitialRequestMessage.RequestUri!.Scheme == Uri.UriSchemeHttps
             && context.InitialRequestMessage.Options.TryGetValue(ContactKey, out var contact)
         )
         {
+            contact.Made = true;
             contact.CertificateUntil ??= new DateTimeOffset(certificate.NotAfter).ToUniversalTime();
         }
 
