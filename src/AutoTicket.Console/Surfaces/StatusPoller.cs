@@ -6,7 +6,7 @@ using Microsoft.Extensions.Options;
 namespace AutoTicket.Surfaces;
 
 /// <summary>On the leader, probes every surface once an interval and publishes the readings. A surface that hangs delays no other: the
-/// next cycles skip it until its probe ends. A new leader keeps the last leader's rhythm.</summary>
+/// next cycles skip it until its probe ends. A new leader, also after a restart, keeps the last leader's rhythm.</summary>
 internal sealed partial class StatusPoller(
     SurfaceList surfaces,
     SurfaceProbe probe,
@@ -37,7 +37,7 @@ internal sealed partial class StatusPoller(
     private readonly List<ProbeResult> _suspects = [];
     private readonly Lock _publishing = new();
     private long _lastReached = long.MinValue;
-    private bool _followed;
+    private bool _followed = true;
 
     private sealed record ProbeResult(SurfaceReading Reading, long Begun, TimeSpan Took);
 
@@ -80,16 +80,16 @@ internal sealed partial class StatusPoller(
         await PauseAsync(interval - Clock.GetElapsedTime(begun), stoppingToken);
     }
 
-    /// <summary>Until the last leader's readings are an interval old, so that two failures in a row are an interval apart. At most an
-    /// interval, because they are dated in the future if the clock was put back.</summary>
+    /// <summary>Until the last leader's readings are an interval old, so that two failures in a row are an interval apart. Surfaces that
+    /// have none, or only older ones, wait for the others. At most an interval, because readings are dated in the future if the clock was
+    /// put back.</summary>
     private TimeSpan UntilDue()
     {
-        var interval = options.Value.PollInterval;
-        var left =
-            board.All().Select(surface => surface.CheckedAt ?? DateTimeOffset.MinValue).DefaultIfEmpty().Min()
-            + interval
-            - Clock.GetUtcNow();
-        return left < interval ? left : interval;
+        var (interval, now) = (options.Value.PollInterval, Clock.GetUtcNow());
+        var left = board.All().Select(surface => surface.CheckedAt + interval - now).Where(left => left > TimeSpan.Zero).Min();
+        return left is null ? TimeSpan.Zero
+            : left < interval ? left.Value
+            : interval;
     }
 
     private async Task PauseAsync(TimeSpan pause, CancellationToken stoppingToken)

@@ -1,3 +1,4 @@
+using AutoTicket.Data;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
 using Microsoft.Extensions.Time.Testing;
@@ -19,6 +20,44 @@ public sealed class StatusPollerTests
         );
 
         await console.AllAsync(SurfaceStatus.Operational);
+    }
+
+    /// <summary>A blip during a restart must not count as two failures in a row. That holds beside a new surface, too.</summary>
+    [Fact]
+    public async Task After_a_restart_a_surface_is_probed_an_interval_after_its_last_reading()
+    {
+        var clock = new StillClock();
+        await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
+        await using var sandbox = await SandboxServer.StartAsync();
+        var last = clock.GetUtcNow().AddSeconds(-5);
+        await using (var db = database.Open())
+        {
+            db.SurfaceReadings.Add(
+                Readings.Reading(ReadingOutcome.Failed, last, "s0") with
+                {
+                    Status = SurfaceStatus.Operational,
+                    Since = last.AddHours(-1),
+                }
+            );
+            await db.SaveChangesAsync();
+        }
+
+        await using var console = await ConsoleHost.StartAsync(
+            database,
+            sandbox,
+            Watching.Settings([sandbox.Surface("a").Url, sandbox.Surface("b").Url]),
+            clock
+        );
+        await Eventually.TrueAsync(() => console.Board().Find("s0")!.History.Count > 0, "the board shows the stored reading");
+        await clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(5),
+            () => Task.FromResult(console.Board().Find("s0")!.History.Count > 1),
+            "the surface is probed",
+            TimeSpan.FromMilliseconds(200)
+        );
+
+        Assert.InRange(console.Board().Find("s0")!.History[1].CheckedAt - last, TimeSpan.FromSeconds(30), TimeSpan.MaxValue);
+        await Eventually.TrueAsync(() => console.Board().Find("s1")!.History.Count > 0, "so is the new one");
     }
 
     [Fact, Trait("Pitfall", "T-36")]
