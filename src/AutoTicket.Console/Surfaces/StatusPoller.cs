@@ -75,6 +75,12 @@ internal sealed partial class StatusPoller(
         var interval = options.Value.PollInterval * (0.95 + (Random.Shared.NextDouble() * 0.1));
         var cycle = StartCycle(stoppingToken);
         await Task.WhenAny(cycle, Task.Delay(interval, Clock, stoppingToken));
+        if (stoppingToken.IsCancellationRequested)
+        {
+            // A cycle that was cut short does not show whether the network is lost.
+            return;
+        }
+
         Cycles.Record(Clock.GetElapsedTime(begun).TotalSeconds);
         SettleSuspects(begun, isLeader: await leader.AskAsync(stoppingToken));
         await PauseAsync(interval - Clock.GetElapsedTime(begun), stoppingToken);
