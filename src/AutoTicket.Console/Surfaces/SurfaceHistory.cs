@@ -66,20 +66,24 @@ internal sealed class SurfaceHistory(
         return newest;
     }
 
-    /// <summary>Stores all readings of the leader with this <see cref="LeaderLease.Fence"/>, or none.</summary>
+    /// <summary>Stores all readings of the leader with this <see cref="LeaderLease.Fence"/>, or none. Those that are stored already, as
+    /// after a lost response, are not stored again.</summary>
     /// <returns>False: another process leads. Its board must not get a late reading as the newest.</returns>
     public async Task<bool> StoreAsync(IReadOnlyCollection<SurfaceReading> readings, long fence, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         // One statement: a process frozen between two would hold a lock and block the next leader.
-        return await db.ExecuteAsync(
-                $"""
-                INSERT INTO surface_readings ({New.NamesIn(db)})
-                SELECT {New.NamesIn(db)} FROM {New.Of(readings)}
-                WHERE EXISTS (SELECT 1 FROM leases WHERE name = {LeaderLease.Name} AND fence = {fence})
-                """,
-                cancellationToken
-            ) == readings.Count;
+        var stored = await db.ExecuteAsync(
+            $"""
+            INSERT INTO surface_readings ({New.NamesIn(db)})
+            SELECT {New.NamesIn(db)} FROM {New.Of(readings)}
+            WHERE EXISTS (SELECT 1 FROM leases WHERE name = {LeaderLease.Name} AND fence = {fence})
+              AND NOT EXISTS (SELECT 1 FROM surface_readings s WHERE s.surface_key = r.surface_key AND s.checked_at = r.checked_at)
+            """,
+            cancellationToken
+        );
+        return stored == readings.Count
+            || await db.Leases.AnyAsync(lease => lease.Name == LeaderLease.Name && lease.Fence == fence, cancellationToken);
     }
 
     /// <returns>The last readings of a surface, newest first.</returns>

@@ -254,6 +254,27 @@ public sealed class SurfaceHistoryTests
         Assert.Single(await History(database).AfterAsync(0, default));
     }
 
+    /// <summary>The response to a commit was lost, so the leader stores the same readings again.</summary>
+    [Theory, BothDatabases]
+    public async Task Readings_that_are_stored_again_count_once(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        await LeadAsync(database, 7);
+        // Not a whole microsecond, which is what PostgreSQL stores.
+        var first = Board().Publish(Reading(ReadingOutcome.Ok, _clock.GetUtcNow().AddTicks(7)), TimeSpan.Zero);
+        var next = first with { CheckedAt = first.CheckedAt + Interval };
+
+        Assert.True(await History(database).StoreAsync([first], 7, default));
+        Assert.True(await History(database).StoreAsync([first, next, first with { SurfaceKey = "shop" }], 7, default));
+        Assert.True(await History(database).StoreAsync([first, next], 7, default));
+        Assert.False(await History(database).StoreAsync([first, next], 6, default));
+
+        Assert.Equal(
+            ["pay", "pay", "shop"],
+            (await History(database).AfterAsync(0, default)).Select(reading => reading.SurfaceKey).Order()
+        );
+    }
+
     [Fact]
     public async Task A_process_cut_off_for_long_reads_only_what_the_board_can_show()
     {
