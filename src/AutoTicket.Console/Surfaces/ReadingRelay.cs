@@ -42,8 +42,11 @@ internal sealed partial class ReadingRelay(
     private readonly OutageNotice _outage = new();
     private Task _counting = Task.CompletedTask;
 
+    // A timestamp, because the clock steps when it first follows the database's.
+    private long _lastCount = clock.GetTimestamp();
+
     /// <summary>The first seconds belong to the first checks.</summary>
-    private DateTimeOffset _countAt = clock.GetUtcNow() + TimeSpan.FromSeconds(3);
+    private TimeSpan _countAfter = TimeSpan.FromSeconds(3);
 
     /// <summary>Queues a reading to be stored soon.</summary>
     public void Store(SurfaceReading judged)
@@ -96,7 +99,7 @@ internal sealed partial class ReadingRelay(
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
         var carried = await CarryAsync(stoppingToken);
-        if (carried && _counting.IsCompleted && Clock.GetUtcNow() >= _countAt)
+        if (carried && _counting.IsCompleted && Clock.GetElapsedTime(_lastCount) >= _countAfter)
         {
             (var counted, _counting) = (_counting, CountAsync(stoppingToken));
             await counted;
@@ -162,7 +165,7 @@ internal sealed partial class ReadingRelay(
     {
         var upTo = Clock.GetUtcNow();
         // Also after a failure: a count that times out must not run all the time.
-        _countAt = upTo + CountEvery;
+        (_lastCount, _countAfter) = (Clock.GetTimestamp(), CountEvery);
         try
         {
             board.SetAvailability(await availability.CountAsync(upTo, tidy: leader.IsLeader, cancellationToken), upTo);

@@ -185,6 +185,24 @@ public sealed class StatusPollerTests
         );
     }
 
+    /// <summary>As when the machine is an hour fast until the database's clock is read.</summary>
+    [Fact]
+    public async Task A_clock_that_is_put_back_does_not_delay_the_first_count_of_the_availability()
+    {
+        var clock = new StillClock();
+        await using var surface = RawSurface.StartHealthy();
+        await using var console = await ConsoleHost.StartAsync(clock: clock, settings: Watching.Settings([surface.Url]));
+        await console.AllAsync(SurfaceStatus.Operational);
+
+        clock.SetBack(TimeSpan.FromHours(1));
+
+        await clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(1),
+            () => Task.FromResult(console.Board().Find("s0")!.Availability.Day.Share is 1),
+            "the availability is counted"
+        );
+    }
+
     private static void InterlockedMax(ref int target, int value)
     {
         int seen;
