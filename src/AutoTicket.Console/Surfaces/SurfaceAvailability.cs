@@ -62,16 +62,23 @@ internal sealed class SurfaceAvailability(
                 group.Sum(hour => hour.MaintainedMs)
             ))
             .ToListAsync(cancellationToken);
+        // The leader rolls up an hour some minutes after its end.
+        var lastHour = thisHour - OneHour;
+        var isRolledUp = await db.SurfaceHours.AnyAsync(hour => hour.Hour == lastHour, cancellationToken);
         var current = await ReadingTally
-            .Known(db, null, thisHour, until)
-            .GroupBy(reading => reading.SurfaceKey)
-            .Select(group => new Sums(
-                group.Key,
-                true,
-                group.Sum(reading => reading.InMaintenance ? 0L : reading.IntervalMs),
-                group.Sum(reading => reading.InMaintenance || reading.Status == SurfaceStatus.Down ? 0L : reading.IntervalMs),
-                group.Sum(reading => reading.InMaintenance ? reading.IntervalMs : 0L)
-            ))
+            .Known(db, null, isRolledUp ? thisHour : lastHour, until)
+            .GroupBy(reading => new { reading.SurfaceKey, IsOver = reading.CheckedAt < thisHour })
+            .Select(group => new
+            {
+                group.Key.IsOver,
+                Sums = new Sums(
+                    group.Key.SurfaceKey,
+                    true,
+                    group.Sum(reading => reading.InMaintenance ? 0L : reading.IntervalMs),
+                    group.Sum(reading => reading.InMaintenance || reading.Status == SurfaceStatus.Down ? 0L : reading.IntervalMs),
+                    group.Sum(reading => reading.InMaintenance ? reading.IntervalMs : 0L)
+                ),
+            })
             .ToListAsync(cancellationToken);
         if (tidy)
         {
@@ -79,7 +86,7 @@ internal sealed class SurfaceAvailability(
         }
 
         return hours
-            .Concat(current.Select(sums => sums.Within(until - thisHour)))
+            .Concat(current.Select(hour => hour.Sums.Within(hour.IsOver ? OneHour : until - thisHour)))
             .GroupBy(sums => sums.SurfaceKey)
             .ToDictionary(
                 group => group.Key,

@@ -98,6 +98,22 @@ public sealed class SurfaceHistoryTests
     }
 
     [Theory, BothDatabases]
+    public async Task The_last_hour_counts_before_the_leader_has_rolled_it_up(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        await StoreAsync(database, Board(), "pay", "++++--");
+        _clock.Advance(TimeSpan.FromHours(1));
+        var availability = new SurfaceAvailability(new Contexts(database), Options.Create(_options), _clock);
+
+        var before = await availability.CountAsync(_clock.GetUtcNow(), tidy: false, default);
+        await availability.CountAsync(_clock.GetUtcNow(), tidy: true, default);
+        var after = await availability.CountAsync(_clock.GetUtcNow(), tidy: false, default);
+
+        Assert.Equal((6 * Interval, 5 * Interval), (before["pay"].Day.Known, before["pay"].Month.Up));
+        Assert.Equal(before["pay"], after["pay"]);
+    }
+
+    [Theory, BothDatabases]
     public async Task Whole_hours_are_rolled_up_once_and_outlive_their_readings(Database kind)
     {
         _options.Retention = TimeSpan.FromDays(2);
