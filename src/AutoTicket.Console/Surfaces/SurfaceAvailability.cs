@@ -149,12 +149,16 @@ internal sealed class SurfaceAvailability(
 
     private static async Task RollUpAsync(AutoTicketDbContext db, DateTimeOffset thisHour, CancellationToken cancellationToken)
     {
-        var rolledUpTo = await db.SurfaceHours.MaxAsync(hour => (DateTimeOffset?)hour.Hour, cancellationToken) is { } last
-            ? last + OneHour
-            : await db.SurfaceReadings.MinAsync(reading => (DateTimeOffset?)reading.CheckedAt, cancellationToken) ?? thisHour;
+        var last = await db.SurfaceHours.MaxAsync(hour => (DateTimeOffset?)hour.Hour, cancellationToken);
         var oldest = thisHour - TrendRange.Longest;
-        for (var hour = rolledUpTo < oldest ? oldest : rolledUpTo.Floor(OneHour); hour < thisHour; hour += OneHour)
+        var from = last + OneHour is { } next && next > oldest ? next : oldest;
+        // Only hours with readings: there may be none for weeks.
+        while (
+            await ReadingTally.Known(db, null, from, thisHour).MinAsync(reading => (DateTimeOffset?)reading.CheckedAt, cancellationToken)
+                is { } first
+        )
         {
+            var hour = first.Floor(OneHour);
             var counts = await CountHourAsync(db, hour, null, cancellationToken);
             // One statement an hour: to catch up with a month, a commit a row would take minutes.
             await db.ExecuteAsync(
@@ -164,6 +168,7 @@ internal sealed class SurfaceAvailability(
                 """,
                 cancellationToken
             );
+            from = hour + OneHour;
         }
     }
 

@@ -113,6 +113,34 @@ public sealed class SurfaceHistoryTests
         Assert.Equal(before["pay"], after["pay"]);
     }
 
+    /// <summary>As after the last surface was removed: the hours since then must not be rolled up again and again.</summary>
+    [Fact]
+    public async Task Hours_without_readings_are_skipped()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await using var db = database.Open();
+        await db.Database.ExecuteSqlAsync(
+            $"""
+            CREATE SEQUENCE roll_ups;
+            CREATE FUNCTION note_roll_up() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM nextval(''roll_ups''); RETURN NULL; END';
+            CREATE TRIGGER note_roll_up AFTER INSERT ON surface_hours EXECUTE FUNCTION note_roll_up();
+            """
+        );
+        await StoreAsync(database, Board(), "pay", "+");
+        _clock.Advance(TimeSpan.FromDays(2));
+        await StoreAsync(database, Board(), "pay", "+");
+        _clock.Advance(TimeSpan.FromDays(10));
+        var availability = new SurfaceAvailability(new Contexts(database), Options.Create(_options), _clock);
+
+        for (var time = 0; time < 2; time++)
+        {
+            await availability.CountAsync(_clock.GetUtcNow(), tidy: true, default);
+        }
+
+        Assert.Equal(2, await db.SurfaceHours.CountAsync());
+        Assert.Equal(2, await db.Database.SqlQuery<long>($"SELECT last_value AS \"Value\" FROM roll_ups").SingleAsync());
+    }
+
     [Theory, BothDatabases]
     public async Task Whole_hours_are_rolled_up_once_and_outlive_their_readings(Database kind)
     {
