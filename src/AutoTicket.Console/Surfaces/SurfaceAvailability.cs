@@ -10,7 +10,7 @@ internal sealed class SurfaceAvailability(
     IDbContextFactory<AutoTicketDbContext> contexts,
     IOptions<StatusOptions> options,
     TimeProvider clock
-)
+) : IDisposable
 {
     public static readonly Expiry Expiry = new(
         "DELETE FROM surface_hours WHERE (surface_key, hour) IN "
@@ -32,6 +32,12 @@ internal sealed class SurfaceAvailability(
         h => h.P50Ms,
         h => h.P95Ms
     );
+
+    /// <summary>Held while the readings of an hour are marked or counted and its figures are stored: an old count must not be stored
+    /// later.</summary>
+    private readonly SemaphoreSlim _hour = new(1);
+
+    public void Dispose() => _hour.Dispose();
 
     /// <returns>By surface key. Readings of <paramref name="until"/> and later don't count.</returns>
     /// <param name="tidy">First rolls up whole hours, and last deletes readings past their retention: the leader's job, idempotent.</param>
@@ -115,26 +121,34 @@ internal sealed class SurfaceAvailability(
         // A month of one surface can have millions of readings: in one statement they would time out, at each retry again.
         for (var hour = from.Floor(OneHour); hour < until; hour += OneHour)
         {
-            var (begin, end) = (hour < from ? from : hour, hour + OneHour < until ? hour + OneHour : until);
-            await db
-                .SurfaceReadings.Where(reading =>
-                    reading.SurfaceKey == surfaceKey && reading.CheckedAt >= begin && reading.CheckedAt < end && !reading.InMaintenance
-                )
-                .ExecuteUpdateAsync(set => set.SetProperty(reading => reading.InMaintenance, true), cancellationToken);
-            if (hour < oldest)
+            await _hour.WaitAsync(cancellationToken);
+            try
             {
-                // Its readings are partly deleted, so it keeps its figures.
-                continue;
-            }
+                var (begin, end) = (hour < from ? from : hour, hour + OneHour < until ? hour + OneHour : until);
+                await db
+                    .SurfaceReadings.Where(reading =>
+                        reading.SurfaceKey == surfaceKey && reading.CheckedAt >= begin && reading.CheckedAt < end && !reading.InMaintenance
+                    )
+                    .ExecuteUpdateAsync(set => set.SetProperty(reading => reading.InMaintenance, true), cancellationToken);
+                if (hour < oldest)
+                {
+                    // Its readings are partly deleted, so it keeps its figures.
+                    continue;
+                }
 
-            var counts = await CountHourAsync(db, hour, surfaceKey, cancellationToken);
-            await db.ExecuteAsync(
-                $"""
-                UPDATE surface_hours SET {New.AssignmentsIn(db, "surface_key", "hour")} FROM {New.Of(counts)}
-                WHERE surface_hours.surface_key = r.surface_key AND surface_hours.hour = r.hour
-                """,
-                cancellationToken
-            );
+                var counts = await CountHourAsync(db, hour, surfaceKey, cancellationToken);
+                await db.ExecuteAsync(
+                    $"""
+                    UPDATE surface_hours SET {New.AssignmentsIn(db, "surface_key", "hour")} FROM {New.Of(counts)}
+                    WHERE surface_hours.surface_key = r.surface_key AND surface_hours.hour = r.hour
+                    """,
+                    cancellationToken
+                );
+            }
+            finally
+            {
+                _hour.Release();
+            }
         }
     }
 
@@ -147,7 +161,7 @@ internal sealed class SurfaceAvailability(
         while (await old.ExecuteDeleteAsync(cancellationToken) == Expiry.MostAtOnce) { }
     }
 
-    private static async Task RollUpAsync(AutoTicketDbContext db, DateTimeOffset thisHour, CancellationToken cancellationToken)
+    private async Task RollUpAsync(AutoTicketDbContext db, DateTimeOffset thisHour, CancellationToken cancellationToken)
     {
         var last = await db.SurfaceHours.MaxAsync(hour => (DateTimeOffset?)hour.Hour, cancellationToken);
         var oldest = thisHour - TrendRange.Longest;
@@ -159,15 +173,24 @@ internal sealed class SurfaceAvailability(
         )
         {
             var hour = first.Floor(OneHour);
-            var counts = await CountHourAsync(db, hour, null, cancellationToken);
-            // One statement an hour: to catch up with a month, a commit a row would take minutes.
-            await db.ExecuteAsync(
-                $"""
-                INSERT INTO surface_hours ({New.NamesIn(db)})
-                SELECT {New.NamesIn(db)} FROM {New.Of(counts)} WHERE true ON CONFLICT DO NOTHING
-                """,
-                cancellationToken
-            );
+            await _hour.WaitAsync(cancellationToken);
+            try
+            {
+                var counts = await CountHourAsync(db, hour, null, cancellationToken);
+                // One statement an hour: to catch up with a month, a commit a row would take minutes.
+                await db.ExecuteAsync(
+                    $"""
+                    INSERT INTO surface_hours ({New.NamesIn(db)})
+                    SELECT {New.NamesIn(db)} FROM {New.Of(counts)} WHERE true ON CONFLICT DO NOTHING
+                    """,
+                    cancellationToken
+                );
+            }
+            finally
+            {
+                _hour.Release();
+            }
+
             from = hour + OneHour;
         }
     }
