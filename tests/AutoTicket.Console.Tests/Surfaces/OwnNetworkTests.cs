@@ -161,6 +161,28 @@ public sealed class OwnNetworkTests
         await AssertOwnNetworkNotBlamedAsync(console);
     }
 
+    [Fact]
+    public async Task A_shutdown_before_any_surface_was_reached_does_not_mean_a_lost_network()
+    {
+        var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var hanging = RawSurface.Start(
+            (_, _, cancelled) =>
+            {
+                asked.TrySetResult();
+                return Task.Delay(Timeout.Infinite, cancelled);
+            }
+        );
+        var settings = Watching.Settings([.. Unresolvable(3), hanging.Url], downAfter: 1);
+        // One after the other, so that the others have failed when the last one is asked.
+        settings["Status:Parallelism"] = "1";
+        var console = await ConsoleHost.StartAsync(clock: _clock, settings: settings);
+        await asked.Task.WaitAsync(Eventually.Patience);
+
+        await console.DisposeAsync();
+
+        Assert.Empty(Notices(console));
+    }
+
     private static IEnumerable<Uri> Unresolvable(int count) =>
         Enumerable.Range(0, count).Select(n => new Uri($"http://nobody-{n}.invalid/"));
 
