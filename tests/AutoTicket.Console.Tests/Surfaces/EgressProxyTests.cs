@@ -58,7 +58,7 @@ public sealed class EgressProxyTests
         Assert.Contains("503", reading.Cause, StringComparison.Ordinal);
     }
 
-    /// <summary>What a proxy answers itself if it can't reach the surface or refuses the console proves nothing about the surface.</summary>
+    /// <summary>A proxy that can't reach the surface, or refuses the console, answers itself.</summary>
     [Theory]
     [InlineData(200, true)]
     [InlineData(404, true)]
