@@ -163,16 +163,10 @@ internal sealed partial class FreeScoutClient(
             return failure;
         }
 
-        var found = answer
+        return answer
             .Value!.Where(conversation => conversation.Subject?.Contains(marker, StringComparison.OrdinalIgnoreCase) == true)
             .OrderBy(conversation => conversation.Id)
             .ToList();
-        if (found.Count > 0)
-        {
-            health.FoundCreated();
-        }
-
-        return found;
     }
 
     /// <returns>The operations mailbox's conversations with this tag.</returns>

@@ -16,6 +16,7 @@ namespace AutoTicket.Tickets;
 internal sealed partial class TicketingService(
     TicketStore store,
     FreeScoutClient freeScout,
+    FreeScoutHealth health,
     IOptions<TicketingOptions> options,
     IOptions<FreeScoutOptions> freeScoutOptions,
     TimeProvider clock,
@@ -411,6 +412,7 @@ internal sealed partial class TicketingService(
 
         if (found is [var first, ..])
         {
+            health.FoundCreated();
             // No text yet: FreeScout was killed after it wrote the ticket, or is still writing the text.
             if (
                 first is { IsOpen: true, ThreadsCount: 0 }

@@ -1,4 +1,5 @@
 using AutoTicket.Audit;
+using AutoTicket.FreeScout;
 using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Tickets;
@@ -328,6 +329,26 @@ public sealed class ReconciliationTests : ReconciliationTest
                 driver.FreeScout.RecordedRequests.Count(request => request.Path.Contains("/conversations/1000", StringComparison.Ordinal))
             );
         }
+    }
+
+    /// <summary>A comparison looks each repeated post up again, long after its ticket was confirmed.</summary>
+    [Fact]
+    public async Task A_comparison_that_finds_a_ticket_that_was_posted_twice_does_not_end_a_failure_of_creates()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
+        await driver.WaitForFirstSyncAsync();
+        await FileAsync(driver, "posted-twice", TicketTags.Alert);
+        await using (var db = driver.Database.Open())
+        {
+            await db.Tickets.ExecuteUpdateAsync(set => set.SetProperty(row => row.RepostedAt, row => row.PostedAt));
+        }
+
+        var health = driver.Console.Get<FreeScoutHealth>();
+        health.Failed(new FreeScoutFailure(FreeScoutFailureKind.TimedOut, "It did not answer.", WasSent: true), FreeScoutCall.Create);
+        var since = health.KindSince;
+        await ComparedAsync(driver);
+
+        Assert.Equal((FreeScoutFailureKind.TimedOut, since, false), (health.Failure?.Kind, health.KindSince, health.HasJustFoundCreated));
     }
 
     [Fact]
