@@ -41,7 +41,7 @@ internal sealed partial class ResolutionLog(
             Payload = JsonSerializer.Serialize(
                 new
                 {
-                    alert_key = ticket.Surface is { } surface ? AlertIdentity.KeyOf(AlertIdentity.OfSurface(surface)) : null,
+                    alert_key = ticket.AlertId is { } alert ? AlertIdentity.KeyOf(alert) : null,
                     surface = ticket.Surface,
                     conversation_id = ticket.Id,
                     ticket_number = ticket.Number,

@@ -112,6 +112,38 @@ public sealed class ResolveTests
     }
 
     [Fact]
+    public async Task The_audit_entries_of_an_alerts_ticket_name_its_alert_and_its_surface()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(surfaces: []);
+        var alert = AlertIdentity.Of("test", "backup", "shop", []);
+        var draft = new TicketDraft(
+            alert,
+            "shop",
+            Severity.P2,
+            TicketTags.Alert,
+            AuditActions.AlertTicketFiled,
+            "test",
+            "[P2] backup",
+            [],
+            IsForAlert: true
+        );
+        var id = (await driver.Console.Get<TicketingService>().FileAsync(draft)).Ticket!.Id;
+        await Eventually.TrueAsync(
+            () => driver.Console.Get<OpenTickets>().Current.Tickets.Any(ticket => ticket is { AlertId: not null, Surface: "shop" }),
+            "the ticket is shown"
+        );
+
+        Assert.Equal([(id, "resolved")], await ResolveAsync(driver, [id], "Fixed."));
+
+        await using var db = driver.Database.Open();
+        var payloads = (await db.AuditLog.AsNoTracking().ToListAsync())
+            .Where(entry => entry.Action is AuditActions.TicketResolving or AuditActions.TicketResolved)
+            .Select(entry => JsonSerializer.Deserialize<JsonElement>(entry.Payload))
+            .Select(payload => (payload.GetProperty("alert_key").GetString(), payload.GetProperty("surface").GetString()));
+        Assert.Equal([(AlertIdentity.KeyOf(alert), "shop"), (AlertIdentity.KeyOf(alert), "shop")], payloads);
+    }
+
+    [Fact]
     public async Task A_ticket_is_not_closed_without_its_note()
     {
         await using var driver = await StartAsync();
