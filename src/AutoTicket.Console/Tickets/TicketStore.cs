@@ -366,9 +366,9 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
     public async Task RecordAnswerAsync(Ticket ticket, Conversation? found, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        await SetOpenAsync(db, ticket, found, clock.GetUtcNow(), cancellationToken);
+        var state = await SetOpenAsync(db, ticket, found, clock.GetUtcNow(), cancellationToken);
         await SetNumberAsync(db, ticket, found?.Number, cancellationToken);
-        if (found?.IsOpen != true)
+        if (state == TicketState.Closed)
         {
             // So that the dashboard drops the ticket at once, not only after the next sync.
             await db.ExecuteAsync(

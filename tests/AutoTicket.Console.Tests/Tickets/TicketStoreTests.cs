@@ -569,6 +569,24 @@ public sealed class TicketStoreTests
             (await RowsAsync(database))[0] is var row ? (row.State, row.ClosedAt, row.ReopenedAt, row.ResolvedBy) : default;
     }
 
+    [Fact]
+    public async Task An_answer_that_changes_nothing_needs_no_statement()
+    {
+        var closed = new Conversation { Id = Link.Id, Status = "closed" };
+        TicketStore claims;
+        Ticket row;
+        await using (var database = await TestDatabase.CreateAsync(Database.Sqlite))
+        {
+            claims = Claims(database);
+            await claims.RecordAnswerAsync(await FileAsync(claims) with { State = TicketState.Open }, closed, default);
+            row = Assert.Single(await RowsAsync(database));
+            Assert.Equal(TicketState.Closed, row.State);
+        }
+
+        // The database is gone: a statement would throw.
+        await claims.RecordAnswerAsync(row, closed, default);
+    }
+
     [Theory, BothDatabases]
     public async Task Only_a_change_of_the_ticket_as_it_was_read_is_reported(Database kind)
     {
