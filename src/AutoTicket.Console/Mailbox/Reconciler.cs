@@ -36,10 +36,8 @@ internal sealed partial class Reconciler(
     /// <summary><see cref="Ticket.FiledBy"/> of such a ticket, if FreeScout does not say who created it.</summary>
     public const string NobodyKnown = "FreeScout";
 
-    private const int MostReposted = 50;
-
-    /// <summary>The most tickets that one comparison asks for by id; the next one continues. Without FreeScout's Tags module no list shows
-    /// any ticket, so each is asked for.</summary>
+    /// <summary>The most tickets that one comparison asks for by id, and the most markers that it searches; the next one continues. Without
+    /// FreeScout's Tags module no list shows any ticket, so each is asked for.</summary>
     private const int MostAsked = 50;
 
     /// <summary>How long after a repeated post the first post is still looked for.</summary>
@@ -50,6 +48,10 @@ internal sealed partial class Reconciler(
 
     private volatile bool _isAsked;
     private long _askedThrough;
+    private long _searchedThrough;
+
+    /// <summary>Without FreeScout's Tags module each try to put tags back fails.</summary>
+    private readonly TagsBackoff _tagsBackoff = new(clock);
 
     /// <summary>By the monotonic clock, because the database may set the other one back.</summary>
     private long? _comparedAt;
@@ -114,9 +116,11 @@ internal sealed partial class Reconciler(
         }
 
         // If FreeScout commits the first post after the repeated one, its ticket has no tag, so it is in no list.
-        foreach (var marker in await RepostedAsync(asked, cancellationToken))
+        var reposted = await RepostedAsync(asked, cancellationToken);
+        var (searched, _) = Turn([.. reposted.Keys.Order()], _searchedThrough);
+        foreach (var id in searched)
         {
-            var (found, failure) = await freeScout.FindByMarkerAsync(marker, cancellationToken);
+            var (found, failure) = await freeScout.FindByMarkerAsync(reposted[id], cancellationToken);
             if (failure is not null)
             {
                 return failure;
@@ -133,8 +137,18 @@ internal sealed partial class Reconciler(
         var putBack = await findings.TagsPutBackAsync(cancellationToken);
         var filings = await FiledAsync(held.Keys, since, cancellationToken);
         var compared = filings.Where(filing => filing.Row is not { ClosedAt: { } closedAt } || closedAt < asked).ToList();
-        var (turn, later) = Turn([.. compared.Select(filing => filing.ConversationId).Where(id => !held.ContainsKey(id)).Order()]);
-        foreach (var filing in compared.Where(filing => !later.Contains(filing.ConversationId)))
+        var (turn, later) = Turn(
+            [.. compared.Select(filing => filing.ConversationId).Where(id => !held.ContainsKey(id)).Order()],
+            _askedThrough
+        );
+        _tagsBackoff.BeginPass();
+        List<Ticket> rows = [.. compared.Select(filing => filing.Row).OfType<Ticket>()];
+        // The tickets whose tags were refused come last, so that they keep no other from getting its tags.
+        foreach (
+            var filing in compared
+                .Where(filing => !later.Contains(filing.ConversationId))
+                .OrderBy(filing => filing.Row?.Id <= _tagsBackoff.LastRefused)
+        )
         {
             var found = held.GetValueOrDefault(filing.ConversationId);
             if (found is null)
@@ -155,7 +169,7 @@ internal sealed partial class Reconciler(
 
             foreach (var difference in Comparison.Of(filing, found, freeScoutOptions.Value.MailboxId))
             {
-                if (!(difference.Kind == FindingKind.TagsGone && await PutTagsBackAsync(filing.Row!, found!, difference, putBack)))
+                if (!(difference.Kind == FindingKind.TagsGone && await PutTagsBackAsync(filing.Row!, found!, difference, putBack, rows)))
                 {
                     seen.Add(difference);
                 }
@@ -187,15 +201,15 @@ internal sealed partial class Reconciler(
         }
 
         await findings.StoreAsync(seen, [.. refused.Keys, .. later], refused.Values.FirstOrDefault()?.Message, cancellationToken);
-        _askedThrough = turn.LastOrDefault();
+        (_askedThrough, _searchedThrough) = (turn.LastOrDefault(), searched.LastOrDefault());
         return null;
     }
 
     /// <summary>Continues the round-robin after the last ticket that was asked for.</summary>
     /// <returns>The tickets to ask for now, and those that the next comparison asks for.</returns>
-    private (List<long> Now, HashSet<long> Later) Turn(List<long> ids)
+    private static (List<long> Now, HashSet<long> Later) Turn(List<long> ids, long last)
     {
-        List<long> inTurn = [.. ids.Where(id => id > _askedThrough), .. ids.Where(id => id <= _askedThrough)];
+        List<long> inTurn = [.. ids.Where(id => id > last), .. ids.Where(id => id <= last)];
         return (inTurn[..Math.Min(MostAsked, inTurn.Count)], [.. inTurn.Skip(MostAsked)]);
     }
 
@@ -248,17 +262,14 @@ internal sealed partial class Reconciler(
         }
     }
 
-    /// <summary>The markers that were posted twice lately.</summary>
-    private async Task<List<string>> RepostedAsync(DateTimeOffset now, CancellationToken cancellationToken)
+    /// <summary>The markers that were posted twice lately, by their rows.</summary>
+    private async Task<Dictionary<long, string>> RepostedAsync(DateTimeOffset now, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var since = now - LateCommit;
         return await db
             .Tickets.Where(ticket => ticket.RepostedAt > since && ticket.ConversationId != null)
-            .OrderByDescending(ticket => ticket.RepostedAt)
-            .Select(ticket => ticket.Marker)
-            .Take(MostReposted)
-            .ToListAsync(cancellationToken);
+            .ToDictionaryAsync(ticket => ticket.Id, ticket => ticket.Marker, cancellationToken);
     }
 
     private async Task<List<Ticket>> OpenAsync(CancellationToken cancellationToken)
@@ -274,9 +285,15 @@ internal sealed partial class Reconciler(
     /// <summary>Puts the tags back and records the repair, even while the process ends: without the record they would be put back
     /// again.</summary>
     /// <returns>False when the finding is left to a person.</returns>
-    private async Task<bool> PutTagsBackAsync(Ticket row, Conversation found, Difference gone, HashSet<long> putBack)
+    private async Task<bool> PutTagsBackAsync(
+        Ticket row,
+        Conversation found,
+        Difference gone,
+        HashSet<long> putBack,
+        IReadOnlyList<Ticket> rows
+    )
     {
-        if (putBack.Contains(found.Id) || !Leader.IsLeader)
+        if (putBack.Contains(found.Id) || !Leader.IsLeader || row.Id <= _tagsBackoff.PausedThrough)
         {
             return false;
         }
@@ -284,6 +301,7 @@ internal sealed partial class Reconciler(
         var missing = Comparison.MissingTags(row, found);
         if (await freeScout.AddTagsAsync(found.Id, missing, CancellationToken.None) is not null)
         {
+            _tagsBackoff.Refused(row, rows);
             return false;
         }
 

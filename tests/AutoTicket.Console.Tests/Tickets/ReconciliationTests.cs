@@ -10,6 +10,13 @@ namespace AutoTicket.Tests.Tickets;
 /// <summary>Agents change tickets in FreeScout. The console finds, reports and repairs the differences.</summary>
 public sealed class ReconciliationTests : ReconciliationTest
 {
+    /// <summary>Nothing is compared unless the test asks for it.</summary>
+    private static readonly Dictionary<string, string?> Rare = new()
+    {
+        ["Ticketing:ReconcileInterval"] = "01:00:00",
+        ["Ticketing:SyncInterval"] = "01:00:00",
+    };
+
     [Theory, BothDatabases]
     public async Task A_first_post_that_FreeScout_commits_after_the_second_is_shown_as_a_duplicate(Database kind)
     {
@@ -349,6 +356,74 @@ public sealed class ReconciliationTests : ReconciliationTest
         await ComparedAsync(driver);
 
         Assert.Equal((FreeScoutFailureKind.TimedOut, since, false), (health.Failure?.Kind, health.KindSince, health.HasJustFoundCreated));
+    }
+
+    [Fact]
+    public async Task Without_the_tags_module_the_missing_tags_of_many_tickets_are_tried_rarely()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(settings: Rare, surfaces: []);
+        await driver.WaitForFirstSyncAsync();
+        for (var number = 0; number < 5; number++)
+        {
+            await FileAsync(driver, $"alert-{number}", TicketTags.Alert);
+        }
+
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "the tickets are tagged");
+        foreach (var conversation in driver.FreeScout.Conversations)
+        {
+            driver.FreeScout.SetTags(conversation.Id);
+        }
+
+        driver.FreeScout.Behavior.TagsModule = false;
+        var before = Tries();
+        await ComparedAsync(driver);
+
+        Assert.Equal(before + 3, Tries());
+        Assert.Equal(5, (await SeenAsync(driver)).Count(finding => finding.StartsWith("drift tags_gone", StringComparison.Ordinal)));
+
+        int Tries() =>
+            driver.FreeScout.RecordedRequests.Count(request =>
+                request.Method == "PUT" && request.Path.EndsWith("/tags", StringComparison.Ordinal)
+            );
+    }
+
+    [Fact]
+    public async Task Of_many_repeated_posts_none_is_left_out()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(settings: Rare, surfaces: []);
+        await driver.WaitForFirstSyncAsync();
+        await FileAsync(driver, "posted-twice", TicketTags.Alert);
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "the ticket is tagged");
+        var first = (await driver.RowsAsync()).Single();
+        var now = first.PostedAt;
+        await using (var db = driver.Database.Open())
+        {
+            await db.Tickets.ExecuteUpdateAsync(set => set.SetProperty(row => row.RepostedAt, now.AddMinutes(-30)));
+            // Closed long ago, so that the comparison asks for none of them by id.
+            db.Tickets.AddRange(
+                Enumerable
+                    .Range(1, 50)
+                    .Select(n =>
+                        first with
+                        {
+                            Id = 0,
+                            ConversationId = 1_000_000 + n,
+                            Marker = $"at-other{n}",
+                            DedupKey = $"other-{n}",
+                            State = TicketState.Closed,
+                            PostedAt = now.AddDays(-9),
+                            ClosedAt = now.AddDays(-8),
+                            RepostedAt = now,
+                        }
+                    )
+            );
+            await db.SaveChangesAsync();
+        }
+
+        var twin = driver.FreeScout.CreateByHand(TicketMarker.Append("Late", first.Marker), []);
+        await ComparedAsync(driver);
+
+        Assert.Contains($"repaired orphan {twin.Id}", await SeenAsync(driver));
     }
 
     [Fact]
