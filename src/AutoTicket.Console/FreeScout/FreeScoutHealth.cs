@@ -149,7 +149,8 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
         lock (_lock)
         {
             var at = heardAt ?? clock.GetUtcNow();
-            if (heardAt < _updatedAt)
+            // A result of the future was stored before the clock was set back.
+            if (heardAt < _updatedAt && _updatedAt <= clock.GetUtcNow())
             {
                 return;
             }

@@ -82,6 +82,17 @@ public sealed class FreeScoutHealthTests
     }
 
     [Fact]
+    public void After_the_clock_was_set_back_by_an_hour_the_leaders_success_counts()
+    {
+        _health.Failed(new FreeScoutFailure(FreeScoutFailureKind.ServerError, "503", WasSent: true), FreeScoutCall.Read);
+
+        _clock.SetBack(TimeSpan.FromHours(1));
+        _health.Hear(null, _clock.GetUtcNow());
+
+        Assert.Null(_health.Failure);
+    }
+
+    [Fact]
     public void A_create_that_fails_while_reading_works_stays_a_failure_until_one_succeeds()
     {
         var since = _clock.GetUtcNow();
