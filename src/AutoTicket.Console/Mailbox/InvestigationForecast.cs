@@ -51,6 +51,7 @@ internal sealed class InvestigationForecasts(
 
         var (kind, text, note) = known switch
         {
+            { IsUnconfirmed: true } => (InvestigationForecastKind.Confirms, "Look up the ticket", "response was lost"),
             { Ticket: { } ticket } when FilingRules.IsInWindow(ticket.OpenedAt, now, window) => (
                 InvestigationForecastKind.Opens,
                 $"Open ticket {TicketNumber.Of(ticket.Number)}",
@@ -61,7 +62,6 @@ internal sealed class InvestigationForecasts(
                 $"File a ticket, linked to {TicketNumber.Of(ticket.Number)}",
                 UtcTime.Age(now - ticket.OpenedAt)
             ),
-            { IsUnconfirmed: true } => (InvestigationForecastKind.Confirms, "Look up the ticket", "response was lost"),
             _ => (InvestigationForecastKind.FilesNew, "File a ticket", null),
         };
         var problem =

@@ -16,6 +16,8 @@ public sealed class InvestigationForecastTests
     [InlineData(41, "ServerError", false, "Open ticket #1432 (41 min; FreeScout is down)")]
     [InlineData(41, "MailboxMissing", false, "Open ticket #1432 (41 min; FreeScout rejects calls)")]
     [InlineData(61, "TimedOut", false, "File a ticket, linked to #1432 (61 min; FreeScout is down)")]
+    [InlineData(41, null, true, "Look up the ticket (response was lost)")]
+    [InlineData(61, null, true, "Look up the ticket (response was lost)")]
     [InlineData(41, "NotConfigured", false, "Filing is not set up")]
     public void A_failure_of_FreeScout_hides_no_known_ticket_and_promises_nothing(int? age, string? failure, bool isLost, string text)
     {
