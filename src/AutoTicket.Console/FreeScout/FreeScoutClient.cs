@@ -393,7 +393,15 @@ internal sealed partial class FreeScoutClient(
                     : response.Headers.Location?.OriginalString.TrimEnd('/').Split('/')[^1],
                 response.Headers.RetryAfter is { } wait ? wait.Delta ?? wait.Date - clock.GetUtcNow() : null
             );
-            var refusal = FreeScoutRefusals.Read(reply.Status, reply.IsJson, reply.Body, reply.RetryAfter, method, isOneTicket);
+            var refusal = FreeScoutRefusals.Read(
+                reply.Status,
+                reply.IsJson,
+                reply.Body,
+                reply.RetryAfter,
+                method,
+                options.Value.WithoutKey,
+                isOneTicket
+            );
             if (refusal is not null && !(acceptNotFound && reply is { Status: 404, IsJson: true }))
             {
                 return Fail(reply is { Status: 404, IsJson: true } ? NotFound(refusal, method, name) : refusal, method, name);
@@ -457,10 +465,10 @@ internal sealed partial class FreeScoutClient(
                             or HttpRequestError.SecureConnectionError,
                     };
             return sent
-                ? Fail(FreeScoutFailureKind.Broken, $"FreeScout can't be reached: {Reason(exception)}", method, name)
+                ? Fail(FreeScoutFailureKind.Broken, $"FreeScout can't be reached: {Reason(exception, options.Value)}", method, name)
                 : Fail(
                     FreeScoutFailureKind.Unreachable,
-                    $"FreeScout can't be reached ({Reason(exception)}). Check that it is running, and FREESCOUT_BASE_URL.",
+                    $"FreeScout can't be reached ({Reason(exception, options.Value)}). Check that it is running, and FREESCOUT_BASE_URL.",
                     method,
                     name,
                     wasSent: false
@@ -517,7 +525,8 @@ internal sealed partial class FreeScoutClient(
         }
     }
 
-    internal static string Reason(Exception exception) => CleanText.Cut(HiddenCharacter.Blank(exception.GetBaseException().Message), 120);
+    internal static string Reason(Exception exception, FreeScoutOptions options) =>
+        CleanText.Cut(HiddenCharacter.Blank(options.WithoutKey(exception.GetBaseException().Message)), 120);
 
     private static FreeScoutCall CallOf(HttpMethod method, string path) =>
         method == HttpMethod.Get ? FreeScoutCall.Read

@@ -28,7 +28,7 @@ internal sealed class FreeScoutProbe(IHttpClientFactory http, IOptions<FreeScout
             var body = (ReadOnlyMemory<byte>)await response.Content.ReadAsByteArrayAsync(cancellationToken);
             var isJson = response.Content.Headers.ContentType?.MediaType?.Contains("json", StringComparison.OrdinalIgnoreCase) == true;
             var status = (int)response.StatusCode;
-            var failure = FreeScoutRefusals.Read(status, isJson, body, null, HttpMethod.Get);
+            var failure = FreeScoutRefusals.Read(status, isJson, body, null, HttpMethod.Get, options.Value.WithoutKey);
             return new(
                 status,
                 failure is null ? null : failure with { Message = options.Value.WithoutKey(failure.Message) },
@@ -46,7 +46,10 @@ internal sealed class FreeScoutProbe(IHttpClientFactory http, IOptions<FreeScout
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
-            return Failed(FreeScoutFailureKind.Unreachable, $"FreeScout can't be reached ({FreeScoutClient.Reason(exception)}).");
+            return Failed(
+                FreeScoutFailureKind.Unreachable,
+                $"FreeScout can't be reached ({FreeScoutClient.Reason(exception, options.Value)})."
+            );
         }
     }
 

@@ -12,6 +12,8 @@ internal static partial class FreeScoutRefusals
     private const int LongestWords = 160;
 
     /// <returns>Null: status and content type say success.</returns>
+    /// <param name="withoutKey">Masks the API key, which FreeScout may quote. Called before the text is cut: a part of the key would not be
+    /// found.</param>
     /// <param name="isOneTicket">The call is about one existing ticket.</param>
     public static FreeScoutFailure? Read(
         int status,
@@ -19,6 +21,7 @@ internal static partial class FreeScoutRefusals
         ReadOnlyMemory<byte> body,
         TimeSpan? retryAfter,
         HttpMethod method,
+        Func<string, string> withoutKey,
         bool isOneTicket = false
     )
     {
@@ -27,7 +30,7 @@ internal static partial class FreeScoutRefusals
             return null;
         }
 
-        var words = Words(isJson, body);
+        var words = CleanText.Cut(HiddenCharacter.Blank(CleanText.Of(withoutKey(Words(isJson, body)))), LongestWords).Trim();
         var quote = words.Length > 0 ? $", “{words}”" : "";
         return status switch
         {
@@ -110,17 +113,12 @@ internal static partial class FreeScoutRefusals
         Errors(body).Any(error => error.Text("path") == "mailboxId")
         || Words(isJson: true, body).Contains("mailbox not found", StringComparison.OrdinalIgnoreCase);
 
-    /// <returns>The response's message in one short line: the API's message, the page's title, or the text itself. Show it as text, never
-    /// as markup.</returns>
-    private static string Words(bool isJson, ReadOnlyMemory<byte> body)
-    {
-        var words =
-            isJson ? Errors(body).Select(error => error.Text("message")).FirstOrDefault() ?? Root(body).Text("message") ?? ""
-            : Title().Match(Text(body)) is { Success: true } title ? WebUtility.HtmlDecode(title.Groups[1].Value)
-            : Text(body).StartsWith('<') ? ""
-            : Text(body);
-        return CleanText.Cut(HiddenCharacter.Blank(CleanText.Of(words)), LongestWords).Trim();
-    }
+    /// <returns>The API's message, the page's title, or the text itself. Show it as text, never as markup.</returns>
+    private static string Words(bool isJson, ReadOnlyMemory<byte> body) =>
+        isJson ? Errors(body).Select(error => error.Text("message")).FirstOrDefault() ?? Root(body).Text("message") ?? ""
+        : Title().Match(Text(body)) is { Success: true } title ? WebUtility.HtmlDecode(title.Groups[1].Value)
+        : Text(body).StartsWith('<') ? ""
+        : Text(body);
 
     /// <returns>The beginning of the body.</returns>
     private static string Text(ReadOnlyMemory<byte> body) => Encoding.UTF8.GetString(body.Span[..Math.Min(body.Length, 4096)]).TrimStart();

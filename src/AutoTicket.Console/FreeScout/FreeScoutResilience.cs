@@ -55,7 +55,7 @@ internal static class FreeScoutResilience
                         {
                             { Result: { } answer } => $"it answered {(int)answer.StatusCode}",
                             { Exception: TimeoutRejectedException } => "it did not answer in time",
-                            { Exception: { } exception } => FreeScoutClient.Reason(exception),
+                            { Exception: { } exception } => FreeScoutClient.Reason(exception, options),
                             _ => null,
                         };
                         return ValueTask.FromResult(true);
