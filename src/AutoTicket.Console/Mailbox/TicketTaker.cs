@@ -60,6 +60,7 @@ internal sealed partial class TicketTaker(
     private const int MostAgents = 200;
     private const string Lease = "ticket_taking:";
     private const string Unaudited = "Not taken: the console's database can't be reached, so it could not be audited. Try again.";
+    private static readonly TimeSpan LongestShowing = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan AgentLifetime = TimeSpan.FromMinutes(5);
 
     /// <summary>Longer than all calls of one taking: three reads of up to three tries each, and the assignment.</summary>
@@ -231,11 +232,16 @@ internal sealed partial class TicketTaker(
         return new(TakeResult.Taken, holder is null ? "You have it now." : $"You have it now; {holder.Name} had it.", Of(agent));
     }
 
-    /// <summary>Reads the ticket into the copy, which every process shows, and shows it here at once. If that fails, the next sync does
-    /// it.</summary>
+    /// <summary>Reads the ticket into the copy, which every process shows, and shows it here at once. If that fails, or has to wait for a
+    /// long sync, the ticket is read later.</summary>
     private async Task ShowAsync(long id)
     {
-        await mailbox.LookAtAsync(id, CancellationToken.None);
+        using var patience = new CancellationTokenSource(LongestShowing, clock);
+        if (!await mailbox.LookAtAsync(id, patience.Token))
+        {
+            mailbox.Hint(id);
+        }
+
         open.Wake();
     }
 

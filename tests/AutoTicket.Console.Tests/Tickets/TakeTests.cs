@@ -91,6 +91,25 @@ public sealed class TakeTests
         );
     }
 
+    [Fact]
+    public async Task A_sync_that_hangs_does_not_keep_a_taker_waiting()
+    {
+        await using var driver = await StartAsync(settings: new() { ["FreeScout:CallTimeout"] = "00:01:00" });
+        var pay = await FileAsync(driver);
+        await driver.WaitForFirstSyncAsync();
+        var hanging = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScoutList });
+        var syncing = driver.Console.Get<MailboxWatch>().RefreshAsync(default);
+        await Eventually.TrueAsync(() => hanging.Hits > 0, "the list is being read");
+
+        var taken = await TakeAsync(driver, pay);
+
+        Assert.Equal((HttpStatusCode.OK, "taken"), taken);
+        Assert.False(syncing.IsCompleted, "the taker waited for the sync");
+        hanging.Dispose();
+        await Eventually.TrueAsync(() => Shown(driver, pay)?.Id == Dana, "it is shown after the sync");
+        await syncing;
+    }
+
     /// <summary>Two consoles ask FreeScout before either has assigned the ticket.</summary>
     [Fact]
     public async Task Of_two_operators_who_take_a_ticket_at_the_same_moment_the_first_is_told_that_the_other_has_it()
