@@ -180,7 +180,10 @@ internal sealed partial class TicketResolver(
         // The note comes before the close. A note that an earlier try left is not written again.
         if (!found.Holds(html) && await freeScout.AddNoteAsync(ticket.Id, user, html, CancellationToken.None) is { } unwritten)
         {
-            return Failed(ticket.Id, $"The note was not written, and the ticket stays open: {unwritten.Message}");
+            var what = unwritten.MayHaveCreated
+                ? "The note may have been written; the ticket stays open"
+                : "The note was not written, and the ticket stays open";
+            return Failed(ticket.Id, $"{what}: {unwritten.Message}");
         }
 
         if (await freeScout.CloseAsync(ticket.Id, user, CancellationToken.None) is { } unclosed)

@@ -393,7 +393,7 @@ public sealed class ResolveTests
     [Theory]
     [InlineData("PUT", "", true, "the audit log gets the entry later")]
     [InlineData("PUT", "", false, "may still be open")]
-    [InlineData("POST", "/threads", false, "The note was not written")]
+    [InlineData("POST", "/threads", false, "The note may have been written; the ticket stays open")]
     public async Task The_next_comparison_writes_the_audit_entry_that_an_outage_prevented(
         string method,
         string call,
