@@ -153,6 +153,12 @@ internal sealed partial class TicketResolver(
     private async Task<ResolutionOutcome> NoteAndCloseAsync(OpenTicket ticket, string html, long user, string actor)
     {
         var (found, failure) = await freeScout.FindAsync(ticket.Id, CancellationToken.None, withThreads: true);
+        if (failure is { IsOfRequest: true })
+        {
+            // Its threads may be too long to read.
+            (found, failure) = await freeScout.FindAsync(ticket.Id, CancellationToken.None);
+        }
+
         if (failure is not null)
         {
             return Failed(ticket.Id, failure.Message);

@@ -7,6 +7,7 @@ using AutoTicket.Audit;
 using AutoTicket.Components.Board;
 using AutoTicket.Components.Tickets;
 using AutoTicket.Data;
+using AutoTicket.FreeScout;
 using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
@@ -141,6 +142,19 @@ public sealed class ResolveTests
             .Select(entry => JsonSerializer.Deserialize<JsonElement>(entry.Payload))
             .Select(payload => (payload.GetProperty("alert_key").GetString(), payload.GetProperty("surface").GetString()));
         Assert.Equal([(AlertIdentity.KeyOf(alert), "shop"), (AlertIdentity.KeyOf(alert), "shop")], payloads);
+    }
+
+    [Fact]
+    public async Task A_ticket_whose_threads_are_too_long_to_read_is_resolved()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(surfaces: []);
+        var id = await ReconciliationTest.FileAsync(driver, "backup", TicketTags.Alert);
+        driver.FreeScout.Reply(id, new string('x', AnswerReader.Limit));
+        await Eventually.TrueAsync(() => driver.Console.Get<OpenTickets>().Current.Tickets.Any(), "the ticket is shown");
+
+        Assert.Equal([(id, "resolved")], await ResolveAsync(driver, [id], "Fixed."));
+
+        Assert.Single(driver.FreeScout.Find(id)!.Threads, thread => thread.Type == "note");
     }
 
     [Fact]
