@@ -255,7 +255,9 @@ internal sealed partial class MailboxWatch(
                     await ApplyAsync(db, seen, whole: since is null, asked, either);
                     // A ticket may have changed after its tag was listed, while the other tag's list shows a later change.
                     var through = found!.Max(conversation => conversation.UpdatedAt) - took;
-                    sync.UpdatedThrough = through > sync.UpdatedThrough || sync.UpdatedThrough is null ? through : sync.UpdatedThrough;
+                    // FreeScout's clock may have been ahead and corrected. Until a time of the future has come, no sync would see a change.
+                    var isAhead = since is null && sync.UpdatedThrough > asked;
+                    sync.UpdatedThrough = through > sync.UpdatedThrough || isAhead ? through : sync.UpdatedThrough ?? through;
                     sync.SyncedAt = sync.AskedAt;
                 }
 

@@ -183,6 +183,22 @@ public sealed class OpenTicketsSyncTests
     }
 
     [Fact]
+    public async Task After_FreeScouts_clock_was_ahead_a_whole_read_lets_the_next_one_see_changes_again()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
+        await driver.WaitForFirstSyncAsync();
+        var ticket = driver.FreeScout.CreateByHand("By hand", ["auto:status"]);
+        await using var db = driver.Database.Open();
+        var ahead = _clock.GetUtcNow().AddHours(1);
+        await db.TicketSync.ExecuteUpdateAsync(set => set.SetProperty(sync => sync.UpdatedThrough, ahead));
+
+        Assert.True(await driver.Console.Get<MailboxWatch>().RefreshAsync(default));
+
+        var through = await db.TicketSync.Select(sync => sync.UpdatedThrough).SingleAsync();
+        Assert.True(through <= driver.FreeScout.Find(ticket.Id)!.UpdatedAt, $"{through}");
+    }
+
+    [Fact]
     public async Task A_full_sync_reads_at_most_ten_tickets_by_id_and_none_that_is_listed()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
