@@ -361,21 +361,6 @@ internal sealed partial class MailboxWatch(
         var copy = await db
             .OpenConversations.Where(row => whole || ids.Contains(row.Id))
             .ToDictionaryAsync(row => row.Id, cancellationToken);
-        var open = seen
-            .Values.OfType<Conversation>()
-            .Where(conversation =>
-                conversation.IsOpen
-                && conversation.IsListed(freeScout.Value.MailboxId, TicketTags.All)
-                && !closedSince.Contains(conversation.Id)
-            )
-            .ToDictionary(conversation => conversation.Id);
-        foreach (var conversation in open.Values)
-        {
-            var row = copy.GetValueOrDefault(conversation.Id) ?? db.OpenConversations.Add(New(conversation)).Entity;
-            Fill(row, conversation);
-        }
-
-        db.OpenConversations.RemoveRange(copy.Values.Where(row => !open.ContainsKey(row.Id)));
         // A ticket that is missing from the whole list was closed, deleted, moved or untagged: reading it by id tells which. A sync
         // reads the newest few, the reconciler the rest.
         var missing = own.Where(ticket => !seen.ContainsKey(ticket.ConversationId!.Value));
@@ -395,6 +380,21 @@ internal sealed partial class MailboxWatch(
             seen[ticket.ConversationId.Value] = conversation;
         }
 
+        var open = seen
+            .Values.OfType<Conversation>()
+            .Where(conversation =>
+                conversation.IsOpen
+                && conversation.IsListed(freeScout.Value.MailboxId, TicketTags.All)
+                && !closedSince.Contains(conversation.Id)
+            )
+            .ToDictionary(conversation => conversation.Id);
+        foreach (var conversation in open.Values)
+        {
+            var row = copy.GetValueOrDefault(conversation.Id) ?? db.OpenConversations.Add(New(conversation)).Entity;
+            Fill(row, conversation);
+        }
+
+        db.OpenConversations.RemoveRange(copy.Values.Where(row => !open.ContainsKey(row.Id)));
         foreach (
             var ticket in own.Where(ticket =>
                 seen.ContainsKey(ticket.ConversationId!.Value) && !closedSince.Contains(ticket.ConversationId.Value)

@@ -198,6 +198,24 @@ public sealed class OpenTicketsSyncTests
         Assert.True(through <= driver.FreeScout.Find(ticket.Id)!.UpdatedAt, $"{through}");
     }
 
+    /// <summary>A change during the read moves tickets to pages that were read before.</summary>
+    [Fact]
+    public async Task An_open_ticket_that_the_whole_list_missed_stays_in_the_copy()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
+        var id = await ReconciliationTest.FileAsync(driver, "backup", TicketTags.Alert);
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "the ticket is tagged");
+        var mailbox = driver.Console.Get<MailboxWatch>();
+        Assert.True(await mailbox.RefreshAsync(default));
+        await using var db = driver.Database.Open();
+        Assert.Equal([id], await db.OpenConversations.Select(row => row.Id).ToListAsync());
+
+        driver.Sandbox.Faults.Add(Fault.EmptyLists());
+        Assert.True(await mailbox.RefreshAsync(default));
+
+        Assert.Equal([id], await db.OpenConversations.Select(row => row.Id).ToListAsync());
+    }
+
     [Fact]
     public async Task A_full_sync_reads_at_most_ten_tickets_by_id_and_none_that_is_listed()
     {
