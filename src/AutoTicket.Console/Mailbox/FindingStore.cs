@@ -78,10 +78,7 @@ internal sealed partial class FindingStore(
                         null,
                         null,
                         TicketMarker.Append(ticket.Subject, ticket.Marker),
-                        FilingRules.IsMissing(ticket, options.Value.Grace)
-                            ? "It was posted, the answer was lost, and FreeScout does not have it. It is posted again when an operator "
-                                + "clicks Investigate or its alert is repeated. Otherwise dismiss it; the console gives it up after a day."
-                            : $"It was posted, and which ticket it became is not known. {ticket.Problem}",
+                        DetailOf(ticket),
                         ticket.PostedAt,
                         ticket.LookedUpAt ?? ticket.PostedAt,
                         IsRepaired: false
@@ -401,6 +398,20 @@ internal sealed partial class FindingStore(
                 cancellationToken
             );
         }
+    }
+
+    private string DetailOf(Ticket unsettled)
+    {
+        if (!FilingRules.IsMissing(unsettled, options.Value.Grace))
+        {
+            return $"It was posted, and which ticket it became is not known. {unsettled.Problem}";
+        }
+
+        var next =
+            unsettled.AuditAction == AuditActions.TestTicketFiled
+                ? "It is a test ticket and is not posted again: dismiss it"
+                : "It is posted again when an operator clicks Investigate or its alert is repeated. Otherwise dismiss it";
+        return $"It was posted, the answer was lost, and FreeScout does not have it. {next}; the console gives it up after a day.";
     }
 
     private string? Problem(TicketSyncRow? sync, DateTimeOffset now) =>

@@ -148,11 +148,11 @@ internal sealed partial class RecoveredTickets(
         }
     }
 
-    /// <summary>A surface that is stale or unknown has not recovered.</summary>
     /// <summary>Whether the surface has been operational for <see cref="TicketingOptions.RecoveredAfter"/>: its open tickets are on the
     /// worklist.</summary>
     public bool HasRecovered(string surfaceKey) => SurfaceIfRecovered(surfaceKey) is not null;
 
+    /// <summary>A surface that is stale or unknown has not recovered.</summary>
     private SurfaceSnapshot? SurfaceIfRecovered(string key) =>
         board.Find(key) is { Status: SurfaceStatus.Operational, Since: { } since } surface
         && since <= clock.GetUtcNow() - options.Value.RecoveredAfter

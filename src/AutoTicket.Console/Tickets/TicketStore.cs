@@ -25,9 +25,9 @@ internal sealed record ClaimedKey(Ticket? Claim, IReadOnlyList<Ticket> Blocking,
 /// </summary>
 internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> contexts, IOptions<TicketingOptions> options, TimeProvider clock)
 {
-    /// <summary>The columns of the table that a new row sets.</summary>
     private static readonly RowBatch<long> Ids = new(("wanted", "bigint", id => id));
 
+    /// <summary>The columns of the table that a new row sets.</summary>
     private static readonly RowBatch<NewRow> NewColumns = RowBatch<NewRow>.OfEntity(
         row => row.Ticket,
         t => t.Marker,

@@ -204,6 +204,13 @@ public sealed class FindingTests : ReconciliationTest
             async () => FilingRules.IsMissing((await driver.RowsAsync()).Single(), TimeSpan.FromMinutes(2)),
             "the finding says that FreeScout has no ticket"
         );
+        Assert.Contains("It is posted again when ", await DetailAsync(), StringComparison.Ordinal);
+        await using (var db = driver.Database.Open())
+        {
+            await db.Tickets.ExecuteUpdateAsync(set => set.SetProperty(row => row.AuditAction, AuditActions.TestTicketFiled));
+        }
+
+        Assert.Contains("It is a test ticket and is not posted again", await DetailAsync(), StringComparison.Ordinal);
 
         clock.Advance(TimeSpan.FromDays(1));
 
@@ -212,6 +219,9 @@ public sealed class FindingTests : ReconciliationTest
             async () => (await FindingsAsync(driver)).GetProperty("findings").GetArrayLength() == 0,
             "the search is given up"
         );
+
+        async Task<string> DetailAsync() =>
+            (await FindingsAsync(driver)).GetProperty("findings").EnumerateArray().Single().GetProperty("detail").GetString()!;
     }
 
     [Fact]
