@@ -514,7 +514,9 @@ public sealed class OutboxTests
         public async Task AcceptDeliveriesAsync(Database kind)
         {
             await using var db = await Contexts.CreateDbContextAsync();
-            await db.Database.ExecuteSqlRawAsync($"DROP TRIGGER refused{(kind == Database.Sqlite ? "" : " ON alert_deliveries")}");
+            await db.Database.ExecuteSqlRawAsync(
+                kind == Database.Sqlite ? "DROP TRIGGER refused" : "DROP TRIGGER refused ON alert_deliveries"
+            );
         }
 
         public async Task<int> CountAsync()
