@@ -52,14 +52,18 @@ internal sealed class DeliveryStore(IDbContextFactory<AutoTicketDbContext> conte
     public async Task<List<AlertNotice>> DueAsync(IAlertHook hook, CancellationToken cancellationToken)
     {
         var unrecorded = _unrecorded.GetOrAdd(hook.Name, _ => new());
-        if (unrecorded.Refused.Count > 0 && clock.GetElapsedTime(unrecorded.RefusedAt) >= RetryRefusedAfter)
+        var isReported = unrecorded.Refused.Count > 0 && clock.GetElapsedTime(unrecorded.RefusedAt) >= RetryRefusedAfter;
+        if (isReported)
         {
             unrecorded.Waiting.AddRange(unrecorded.Refused);
             unrecorded.Refused.Clear();
         }
 
-        // What is refused again has been reported.
-        await FlushAsync(hook, unrecorded);
+        if (await FlushAsync(hook, unrecorded) is { } refusal && !isReported)
+        {
+            ExceptionDispatchInfo.Throw(refusal);
+        }
+
         var due = await outbox.DueAsync(hook, cancellationToken);
         var delivered = unrecorded.Refused.SelectMany(one => one.Outcome.Notice.Entries).ToHashSet();
         due.RemoveAll(notice => notice.Entries.All(delivered.Contains));

@@ -47,9 +47,8 @@ internal sealed record AlertNotice(Alert Alert, NoticeKind Kind, AlertDelivery? 
     /// <summary>The alert is more severe than the hook delivered last, and severe enough for the hooks.</summary>
     public bool IsWorse { get; init; }
 
-    /// <summary>The hook only writes a note on the alert's ticket. Otherwise the alert must have an open ticket: the hook files one if an
-    /// operator closed it.</summary>
-    public bool IsNote => Kind == NoticeKind.Ended || (Kind == NoticeKind.SeverityChanged && !IsWorse);
+    /// <summary>The hook writes a note on the alert's ticket; otherwise it files one.</summary>
+    public bool IsNote => Kind is NoticeKind.SeverityChanged or NoticeKind.Ended;
 
     /// <summary>The end of the firing that was delivered last was delivered, too: the operator does not know that it fires again.</summary>
     public bool IsEndDelivered { get; init; }

@@ -277,6 +277,11 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             var (outcome, failure) = notice.IsNote
                 ? await _notes.WriteAsync(notice, CancellationToken.None)
                 : await FileAsync(notice, pass);
+            if (notice.IsNote && notice.IsWorse && outcome.Decision == DecisionWord.TicketClosed)
+            {
+                (outcome, failure) = await FileAnotherAsync(notice, pass);
+            }
+
             _retries.Tried(outcome, failure);
             return outcome;
         }
@@ -374,7 +379,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
                 outcome.Message,
                 new AlertTicket(ticket.Id, ticket.Number, ticket.Url)
             );
-            return outcome.Disposition == TicketDisposition.AlreadyOpen ? await NoteAsync(done) : (done, null);
+            return (outcome.Disposition == TicketDisposition.AlreadyOpen ? await NoteAsync(done) : done, null);
         }
         finally
         {
@@ -382,20 +387,31 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         }
     }
 
-    /// <summary>Writes on the open ticket that its alert got worse, or fires again after a note of its end.</summary>
-    /// <param name="open">The outcome without a note.</param>
-    private async Task<(HookOutcome Outcome, FreeScoutFailureKind? Failure)> NoteAsync(HookOutcome open)
+    /// <summary>An operator closed the ticket of an alert that got worse since: it gets another one.</summary>
+    private async Task<(HookOutcome Outcome, FreeScoutFailureKind? Failure)> FileAnotherAsync(AlertNotice notice, FloodPass pass)
     {
-        if (open.Notice is { Kind: NoticeKind.FiringAgain, IsEndDelivered: false })
+        var filing = notice with { Kind = NoticeKind.Firing };
+        var outcome =
+            _health.Failure is { } failing ? Degraded(notice, failing)
+            : await ReserveAsync(filing, pass) is { } refusal ? refusal
+            : (await FileAsync(filing, pass)).Outcome;
+        // Until it is filed, each try asks for the ticket first: once a minute is enough.
+        return (outcome with { Notice = notice }, outcome.IsDone ? null : FreeScoutFailureKind.Refused);
+    }
+
+    /// <summary>Writes on the open ticket that its alert fires again after a note of its end, or got worse. A note that fails here is not
+    /// repeated: the alert has its ticket.</summary>
+    /// <param name="open">The outcome without a note.</param>
+    private async Task<HookOutcome> NoteAsync(HookOutcome open)
+    {
+        if (open.Notice is { Kind: NoticeKind.FiringAgain, IsEndDelivered: false, IsWorse: false })
         {
-            return (open, null);
+            return open;
         }
 
-        var (note, failure) = await _notes.WriteAsync(open.Notice with { Ticket = open.Ticket }, CancellationToken.None);
-        return failure is { } kind && !FreeScoutFailure.NeedsPersonFor(kind)
-            // With the pause of a refusal, because the success of another call does not mean that notes work.
-            ? (note with { Notice = open.Notice }, FreeScoutFailureKind.Refused)
-            : (note.Decision == DecisionWord.SeverityNoted ? note with { Notice = open.Notice, Ticket = open.Ticket } : open, null);
+        var (note, _) = await _notes.WriteAsync(open.Notice with { Ticket = open.Ticket }, CancellationToken.None);
+        // An operator has closed it in this moment: the next try files another one.
+        return note.Decision == DecisionWord.TicketClosed ? open with { IsDone = false, Ticket = null } : open;
     }
 
     private TicketDraft Draft(Alert alert)

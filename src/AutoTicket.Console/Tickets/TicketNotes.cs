@@ -47,7 +47,12 @@ internal sealed partial class TicketNotes(
             );
         }
 
-        if (notice.Kind == NoticeKind.SeverityChanged)
+        if (notice.Kind == NoticeKind.Ended && await store.FiresAgainAsync(alert, cancellationToken))
+        {
+            return (new(notice, true, DecisionWord.NoNote, "The alert fires again, so its end is not noted."), null);
+        }
+
+        if (IsOfSeverity(notice))
         {
             await store.SetSeverityAsync(ticket.Id, alert.Severity, cancellationToken);
         }
@@ -60,7 +65,7 @@ internal sealed partial class TicketNotes(
         // A time makes each text unique on its ticket, so a note whose answer was lost is found by its text.
         var (text, decision) = notice.Kind switch
         {
-            NoticeKind.SeverityChanged => (
+            _ when IsOfSeverity(notice) => (
                 $"Severity is {alert.Severity} now; it was {notice.LastDelivery?.Severity} when last reported "
                     + $"at {UtcTime.Stamp(notice.LastDelivery?.At ?? alert.OpenedAt)}.",
                 DecisionWord.SeverityNoted
@@ -78,7 +83,7 @@ internal sealed partial class TicketNotes(
         };
         var html = $"<p>{WebUtility.HtmlEncode(text)}</p>";
         // A producer may repeat the time of the beginning.
-        var isWritten = notice.Kind is NoticeKind.Ended or NoticeKind.SeverityChanged && found.Holds(html);
+        var isWritten = (notice.Kind == NoticeKind.Ended || IsOfSeverity(notice)) && found.Holds(html);
         if (!isWritten && !IsNews(notice, found))
         {
             return (new(notice, true, DecisionWord.NoNote, "The ticket's tag shows the severity. The last note is still recent."), null);
@@ -109,7 +114,7 @@ internal sealed partial class TicketNotes(
         }
 
         var notes = ticket.Threads.Where(thread => thread.Kind == ThreadKind.Note).ToList();
-        if (notice.Kind != NoticeKind.SeverityChanged)
+        if (!IsOfSeverity(notice))
         {
             return notes.FindLast(note => IsEnd(note.Text) || note.Text.StartsWith(FiresAgain, StringComparison.Ordinal)) is { } last
                 && IsEnd(last.Text);
@@ -124,6 +129,10 @@ internal sealed partial class TicketNotes(
                 && alerts.Value.MustWait(alerts.Value.RepeatFrom(note.CreatedAt), clock.GetUtcNow())
             );
     }
+
+    /// <summary>The note names the severity. Of an alert that ended and fires again, the end was not noted yet.</summary>
+    private static bool IsOfSeverity(AlertNotice notice) =>
+        notice.Kind == NoticeKind.SeverityChanged || notice is { Kind: NoticeKind.FiringAgain, IsWorse: true, IsEndDelivered: false };
 
     private static bool IsEnd(string note) =>
         note.StartsWith(Recovered, StringComparison.Ordinal) || note.StartsWith(Expired, StringComparison.Ordinal);

@@ -336,6 +336,16 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
         );
     }
 
+    /// <summary>A newer episode of the alert fires.</summary>
+    public async Task<bool> FiresAgainAsync(Alert alert, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        return await db.Alerts.AnyAsync(
+            other => other.LogicalId == alert.LogicalId && other.AlertId == alert.AlertId && other.Status == AlertStatus.Firing,
+            cancellationToken
+        );
+    }
+
     /// <inheritdoc cref="MarkIdLostAsync(AutoTicketDbContext, Ticket, CancellationToken)"/>
     public async Task MarkIdLostAsync(Ticket ticket, CancellationToken cancellationToken)
     {

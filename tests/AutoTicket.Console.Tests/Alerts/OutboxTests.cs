@@ -100,16 +100,16 @@ public sealed class OutboxTests
 
     /// <summary>Below the threshold nothing is filed, however the severity changes.</summary>
     [Theory, BothDatabases]
-    public async Task A_worse_severity_needs_an_open_ticket_and_a_lower_one_only_a_note(Database kind)
+    public async Task Only_a_severity_that_rises_above_the_threshold_may_need_another_ticket(Database kind)
     {
         await using var outbox = await Outbox.CreateAsync(kind);
         await outbox.OpenAsync("disk_full");
         await outbox.RecordAsync(Ticket, Assert.Single(await outbox.Log.DueAsync(Ticket, CancellationToken.None)));
-        foreach (var (severity, isNote) in new[] { (Severity.P4, true), (Severity.P3, true), (Severity.P2, false), (Severity.P1, false) })
+        foreach (var (severity, isWorse) in new[] { (Severity.P4, false), (Severity.P3, false), (Severity.P2, true), (Severity.P1, true) })
         {
             await outbox.ChangeAsync("disk_full", alert => alert with { Severity = severity });
             var notice = Assert.Single(await outbox.Log.DueAsync(Ticket, CancellationToken.None));
-            Assert.Equal((NoticeKind.SeverityChanged, isNote), (notice.Kind, notice.IsNote));
+            Assert.Equal((NoticeKind.SeverityChanged, isWorse), (notice.Kind, notice.IsWorse));
             await outbox.RecordAsync(Ticket, notice);
         }
     }
