@@ -94,12 +94,14 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
     private Observed Fire(Observation o, bool isSideBySide)
     {
         var episodes = _all.TryGetValue(o.LogicalId, out var list) ? list : _all[o.LogicalId] = [];
-        if (FiringEpisodeOf(episodes, o) is { } mine)
+        if (TakeFiringEpisodeOf(episodes, o) is { } mine)
         {
             if (BeganAnew(mine.Alert, o))
             {
                 // It ended at some time before this start. This end is early enough that the new episode does not continue the old one.
+                // The hooks are notified of the new one alone. The first write keeps the old one's place, the next try opens the new one.
                 End(mine, AlertStatus.Expired, o.StartsAt!.Value - _longestUnseen);
+                mine.Alert = mine.Alert with { NotifyAt = null };
                 return Open(episodes, o, mine.Alert.Slot, mine.Alert);
             }
 
@@ -131,7 +133,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
 
     /// <summary>The firing episode of an observation's member. Two replicas can each open one for the same id: then it leaves the shared
     /// one.</summary>
-    private Tracked? FiringEpisodeOf(List<Tracked> episodes, Observation o)
+    private Tracked? TakeFiringEpisodeOf(List<Tracked> episodes, Observation o)
     {
         var shared = episodes.Find(e =>
             e.Alert is { IsFiring: true, Slot: "" } && e.Alert.Members.Any(member => member.Key == o.MemberKey)
@@ -316,7 +318,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
 
     private Observed Resolve(Observation o)
     {
-        if (!_all.TryGetValue(o.LogicalId, out var episodes) || FiringEpisodeOf(episodes, o) is not { } episode)
+        if (!_all.TryGetValue(o.LogicalId, out var episodes) || TakeFiringEpisodeOf(episodes, o) is not { } episode)
         {
             return new(o.AlertId, ObservationResult.NotOpen);
         }

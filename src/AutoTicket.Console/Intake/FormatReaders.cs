@@ -68,12 +68,14 @@ internal static class FormatReaders
     {
         var isFiring = IsFiring(fields);
         var ends = fields.Time("endsAt");
-        return ends > context.Now
-            ? Labeled(fields, "alertmanager", isFiring, context, expiresAt: ends)
-            : Labeled(fields, "alertmanager", isFiring, context, context.Now + ExpireAfter(context.Options)) with
-            {
-                HasExactStart = true,
-            };
+        if (ends > context.Now)
+        {
+            return Labeled(fields, "alertmanager", isFiring, context, expiresAt: ends);
+        }
+
+        var alert = Labeled(fields, "alertmanager", isFiring, context, context.Now + ExpireAfter(context.Options));
+        // A start in the future counts as now, so at each repeat it is another one.
+        return alert with { HasExactStart = alert.StartsAt < context.Now };
 
         static TimeSpan ExpireAfter(AlertsOptions options) =>
             options.ExpireAfter > LongestRepeatInterval ? options.ExpireAfter : LongestRepeatInterval;
