@@ -14,10 +14,10 @@ internal sealed class DatabaseClock(TimeProvider machine) : TimeProvider
     /// <summary>A step that a pause may be late by.</summary>
     private static readonly TimeSpan LargestDrift = TimeSpan.FromSeconds(0.5);
 
-    /// <summary>An answer that takes longer is discarded: half of its time may be the error.</summary>
+    /// <summary>After an answer that took longer the clock is read again: half of the time may be the error.</summary>
     private static readonly TimeSpan SlowestAnswer = 2 * LargestDrift;
 
-    /// <summary>After so many slow answers the last one is taken.</summary>
+    /// <summary>Of so many slow answers the quickest is taken.</summary>
     private const int MostTries = 3;
 
     private volatile Anchor _anchor = new(machine.GetUtcNow(), machine.GetTimestamp());
@@ -44,21 +44,15 @@ internal sealed class DatabaseClock(TimeProvider machine) : TimeProvider
     /// <returns>By how much it was wrong.</returns>
     public async Task<TimeSpan> SynchronizeAsync(AutoTicketDbContext db, CancellationToken cancellationToken)
     {
-        DateTimeOffset time;
-        TimeSpan took;
-        long answered;
-        var tries = 0;
-        do
+        var quickest = await ReadAsync(db, cancellationToken);
+        for (var tries = 1; quickest.Took > SlowestAnswer && tries < MostTries; tries++)
         {
-            var asked = machine.GetTimestamp();
-            time = await db.ReadClockAsync(cancellationToken) ?? machine.GetUtcNow();
-            answered = machine.GetTimestamp();
-            took = machine.GetElapsedTime(asked, answered);
-        } while (took > SlowestAnswer && ++tries < MostTries);
+            var next = await ReadAsync(db, cancellationToken);
+            quickest = next.Took < quickest.Took ? next : quickest;
+        }
 
-        // The database read its clock at some time between the two: assume the middle.
         var before = GetUtcNow();
-        _anchor = new Anchor(time + (took / 2), answered);
+        _anchor = quickest.Anchor;
         var step = GetUtcNow() - before;
         if (step.Duration() > LargestDrift)
         {
@@ -66,5 +60,15 @@ internal sealed class DatabaseClock(TimeProvider machine) : TimeProvider
         }
 
         return step;
+    }
+
+    private async Task<(Anchor Anchor, TimeSpan Took)> ReadAsync(AutoTicketDbContext db, CancellationToken cancellationToken)
+    {
+        var asked = machine.GetTimestamp();
+        var time = await db.ReadClockAsync(cancellationToken) ?? machine.GetUtcNow();
+        var answered = machine.GetTimestamp();
+        var took = machine.GetElapsedTime(asked, answered);
+        // The database read its clock at some time between the two: assume the middle.
+        return (new Anchor(time + (took / 2), answered), took);
     }
 }

@@ -39,6 +39,9 @@ internal sealed partial class StatusPoller(
     private long _lastReached = long.MinValue;
     private bool _followed = true;
 
+    /// <summary>Surfaces that the next cycle leaves out, because they were probed just before it.</summary>
+    private HashSet<string> _probedEarly = [];
+
     private sealed record ProbeResult(SurfaceReading Reading, long Begun, TimeSpan Took);
 
     protected override void Begin() => leader.Changed += Wake;
@@ -55,7 +58,7 @@ internal sealed partial class StatusPoller(
         {
             _followed = false;
             await Task.WhenAny(relay.CarryAsync(stoppingToken), Task.Delay(CarryTimeout, Clock, stoppingToken));
-            await PauseAsync(UntilDue(), stoppingToken);
+            await KeepRhythmAsync(stoppingToken);
         }
         else
         {
@@ -73,7 +76,8 @@ internal sealed partial class StatusPoller(
         var begun = Clock.GetTimestamp();
         // Jitter, so that several consoles don't probe the same surfaces in step.
         var interval = options.Value.PollInterval * (0.95 + (Random.Shared.NextDouble() * 0.1));
-        var cycle = StartCycle(stoppingToken);
+        var early = Interlocked.Exchange(ref _probedEarly, []);
+        var cycle = StartProbes(key => !early.Contains(key), stoppingToken);
         await Task.WhenAny(cycle, Task.Delay(interval, Clock, stoppingToken));
         if (stoppingToken.IsCancellationRequested)
         {
@@ -86,16 +90,22 @@ internal sealed partial class StatusPoller(
         await PauseAsync(interval - Clock.GetElapsedTime(begun), stoppingToken);
     }
 
-    /// <summary>Until the last leader's readings are an interval old, so that two failures in a row are an interval apart. Surfaces that
-    /// have none, or only older ones, wait for the others. At most an interval, because readings are dated in the future if the clock was
-    /// put back.</summary>
-    private TimeSpan UntilDue()
+    /// <summary>Waits until the last leader's readings are an interval old, so that two failures in a row are an interval apart. Surfaces
+    /// that have none, or only older ones, are probed at once: a cycle that was cut short left them out. At most an interval, because
+    /// readings are dated in the future if the clock was put back.</summary>
+    private async Task KeepRhythmAsync(CancellationToken stoppingToken)
     {
         var (interval, now) = (options.Value.PollInterval, Clock.GetUtcNow());
-        var left = board.All().Select(surface => surface.CheckedAt + interval - now).Where(left => left > TimeSpan.Zero).Min();
-        return left is null ? TimeSpan.Zero
-            : left < interval ? left.Value
-            : interval;
+        var pauses = board.All().ToDictionary(surface => surface.Key, surface => surface.CheckedAt + interval - now);
+        if (pauses.Values.Where(left => left > TimeSpan.Zero).Min() is not { } pause)
+        {
+            return;
+        }
+
+        var late = pauses.Where(pair => pair.Value is null || pair.Value <= TimeSpan.Zero).Select(pair => pair.Key).ToHashSet();
+        _ = StartProbes(late.Contains, stoppingToken);
+        await PauseAsync(pause < interval ? pause : interval, stoppingToken);
+        _probedEarly = pause < interval / 2 ? late : [];
     }
 
     private async Task PauseAsync(TimeSpan pause, CancellationToken stoppingToken)
@@ -106,9 +116,9 @@ internal sealed partial class StatusPoller(
         }
     }
 
-    private Task StartCycle(CancellationToken cancellationToken)
+    private Task StartProbes(Func<string, bool> isDue, CancellationToken cancellationToken)
     {
-        foreach (var surface in surfaces.All)
+        foreach (var surface in surfaces.All.Where(surface => isDue(surface.Key)))
         {
             if (!_underWay.TryGetValue(surface.Key, out var task) || task.IsCompleted)
             {

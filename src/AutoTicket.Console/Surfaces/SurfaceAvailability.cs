@@ -57,8 +57,11 @@ internal sealed class SurfaceAvailability(
 
         var (day, month) = (Availability.Unknown.Day.Window, Availability.Unknown.Month.Window);
         var (dayAgo, monthAgo) = (thisHour - day, thisHour - month);
+        // The leader rolls up an hour some minutes after its end. Until then its readings are counted.
+        var lastHour = thisHour - OneHour;
+        var counted = await db.SurfaceHours.AnyAsync(hour => hour.Hour == lastHour, cancellationToken) ? thisHour : lastHour;
         var hours = await db
-            .SurfaceHours.Where(hour => hour.Hour > monthAgo)
+            .SurfaceHours.Where(hour => hour.Hour > monthAgo && hour.Hour < counted)
             .GroupBy(hour => new { hour.SurfaceKey, IsInDay = hour.Hour > dayAgo })
             .Select(group => new Sums(
                 group.Key.SurfaceKey,
@@ -68,11 +71,8 @@ internal sealed class SurfaceAvailability(
                 group.Sum(hour => hour.MaintainedMs)
             ))
             .ToListAsync(cancellationToken);
-        // The leader rolls up an hour some minutes after its end.
-        var lastHour = thisHour - OneHour;
-        var isRolledUp = await db.SurfaceHours.AnyAsync(hour => hour.Hour == lastHour, cancellationToken);
         var current = await ReadingTally
-            .Known(db, null, isRolledUp ? thisHour : lastHour, until)
+            .Known(db, null, counted, until)
             .GroupBy(reading => new { reading.SurfaceKey, IsOver = reading.CheckedAt < thisHour })
             .Select(group => new
             {
