@@ -19,9 +19,13 @@ internal sealed partial class DatabaseOutageHandler(OncePerMinute often, ILogger
         }
 
         httpContext.Response.Headers.RetryAfter = "5";
-        var next = HttpMethods.IsGet(httpContext.Request.Method)
-            ? "Try again in a moment."
-            : "It is not known whether the change was made: look before you repeat it.";
+        // Only the API changes anything that a repeat would change again; a form of the pages is the sign-in.
+        var next =
+            HttpMethods.IsGet(httpContext.Request.Method)
+            || HttpMethods.IsHead(httpContext.Request.Method)
+            || !httpContext.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase)
+                ? "Try again in a moment."
+                : "It is not known whether the change was made: look before you repeat it.";
         await Results.Problem(title: $"The console's database can't be reached. {next}", statusCode: 503).ExecuteAsync(httpContext);
         return true;
     }

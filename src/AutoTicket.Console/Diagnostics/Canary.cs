@@ -82,7 +82,7 @@ internal sealed partial class Canary(
                     Log.DidNotRun(logger, NotStored);
                 }
 
-                return AfterFailure;
+                return AfterProblem;
             }
 
             problem = await FindProblemAsync(results, stoppingToken);
@@ -117,8 +117,10 @@ internal sealed partial class Canary(
             ],
             stoppingToken
         );
-        return problem is null || options.Value.CanaryInterval < RetryAfter ? options.Value.CanaryInterval : RetryAfter;
+        return problem is null ? options.Value.CanaryInterval : AfterProblem;
     }
+
+    private TimeSpan AfterProblem => options.Value.CanaryInterval < RetryAfter ? options.Value.CanaryInterval : RetryAfter;
 
     /// <returns>What stopped the test alert; null when it passed.</returns>
     private async Task<string?> FindProblemAsync(

@@ -55,7 +55,10 @@ internal static class FlagEndpoints
                             statusCode: 409
                         ),
                         FlagChangeResult.BadRequest => Results.Problem(title: change.Mistake(clock.GetUtcNow()), statusCode: 400),
-                        _ => Results.Problem(title: "The flag store can't be reached: nothing was changed. Try again.", statusCode: 503),
+                        _ => Results.Problem(
+                            title: "The flag store can't be reached. It is not known whether the flag was changed: look, then try again.",
+                            statusCode: 503
+                        ),
                     };
                 }
             )

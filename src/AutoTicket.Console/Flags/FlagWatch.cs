@@ -352,7 +352,7 @@ internal sealed partial class FlagWatch(
         [LoggerMessage(LogLevel.Warning, "flag store can't be read, the last known values stay in force: {Problem}")]
         public static partial void Unreadable(ILogger logger, string problem);
 
-        [LoggerMessage(LogLevel.Warning, "flag store can't be written, nothing was changed: {Problem}")]
+        [LoggerMessage(LogLevel.Warning, "flag store can't be written: {Problem}")]
         public static partial void Unwritable(ILogger logger, string problem);
 
         [LoggerMessage(LogLevel.Information, "flag store can be read again")]

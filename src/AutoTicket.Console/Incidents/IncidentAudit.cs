@@ -38,7 +38,10 @@ internal static class IncidentAudit
         AuditActions.MaintenanceCanceled,
     ];
 
-    /// <summary>Persons plan maintenance, so there are few of these. A weekly one may be in force for years.</summary>
+    /// <summary>Maintenance begins up to 90 days after it was planned, and lasts up to 30. A weekly one may be in force for
+    /// years.</summary>
+    private static readonly TimeSpan PlanBefore = TimeSpan.FromDays(120);
+
     private static readonly IReadOnlyList<string> OfPlans = [AuditActions.MaintenanceScheduled, AuditActions.MaintenanceCanceled];
 
     /// <summary>The audit entries about the alert and its tickets. The entries of its opening and of filings have the times of the rows
@@ -57,7 +60,7 @@ internal static class IncidentAudit
         var last = tickets.Exists(ticket => ticket.State != TicketState.Closed)
             ? now
             : tickets.Select(ticket => ticket.ClosedAt).OfType<DateTimeOffset>().Append(until).Max() + TimeSpan.FromMinutes(1);
-        // {1} to {4} are times and the alert's key; the tickets' conversations and the surface follow.
+        // {1} to {6} are times, the alert's key and the text of a weekly plan; the tickets' conversations and the surface follow.
         List<object?> arguments =
         [
             Times.Of([.. times.Distinct()]),
@@ -65,6 +68,8 @@ internal static class IncidentAudit
             last,
             $"%{alert.AlertKey}%",
             alert.OpenedAt - MaintenanceBefore,
+            alert.OpenedAt - PlanBefore,
+            "%\"weekly_days\":%\"%",
         ];
         var mentions = new List<string> { Mentions(3) };
         foreach (var id in tickets.Select(ticket => ticket.ConversationId).OfType<long>())
@@ -91,7 +96,8 @@ internal static class IncidentAudit
             UNION ALL
             SELECT * FROM (
               SELECT {{columns}} FROM audit_log
-              WHERE action IN ({{List(OfPlans)}}) AND created_at <= {2} AND ({{Mentions(3)}}{{ofSurface}})
+              WHERE action IN ({{List(OfPlans)}}) AND (created_at > {5} OR CAST(payload AS text) LIKE {6})
+                AND created_at <= {2} AND ({{Mentions(3)}}{{ofSurface}})
               ORDER BY created_at DESC LIMIT {{Most}}) AS of_plans
             UNION ALL
             SELECT * FROM (

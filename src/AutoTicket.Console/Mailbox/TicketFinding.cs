@@ -84,7 +84,7 @@ public enum DismissResult
     NotThere,
     ReasonMissing,
 
-    /// <summary>The database can't be reached; nothing was changed.</summary>
+    /// <summary>The database can't be reached; whether it was changed is not known.</summary>
     Unavailable,
 }
 

@@ -31,14 +31,15 @@ internal sealed class MaintenanceStore(IDbContextFactory<AutoTicketDbContext> co
     )
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var open = await NotOver(db, now).Where(window => window.SurfaceKey == surfaceKey).ToListAsync(cancellationToken);
+        var open = await Open(db, now).Where(window => window.SurfaceKey == surfaceKey).ToListAsync(cancellationToken);
         var latest = await db
             .MaintenanceWindows.AsNoTracking()
             .Where(window => window.SurfaceKey == surfaceKey)
             .OrderByDescending(window => window.Id)
             .Take(count)
             .ToListAsync(cancellationToken);
-        return [.. open.UnionBy(latest, window => window.Id).Take(count).OrderByDescending(window => window.Id)];
+        var first = open.OrderByDescending(window => window.Id).UnionBy(latest, window => window.Id).Take(count);
+        return [.. first.OrderByDescending(window => window.Id)];
     }
 
     /// <summary>Adds the window, unless the same request has added it: its answer may have been lost.</summary>
@@ -60,7 +61,7 @@ internal sealed class MaintenanceStore(IDbContextFactory<AutoTicketDbContext> co
             return same;
         }
 
-        var open = NotOver(db, window.CreatedAt).CountAsync(other => other.SurfaceKey == window.SurfaceKey, cancellationToken);
+        var open = Open(db, window.CreatedAt).CountAsync(other => other.SurfaceKey == window.SurfaceKey, cancellationToken);
         if (await open >= MaintenanceRules.MostWindows)
         {
             return null;
@@ -122,6 +123,10 @@ internal sealed class MaintenanceStore(IDbContextFactory<AutoTicketDbContext> co
             .MaintenanceWindows.Where(window => window.Id == id)
             .ExecuteUpdateAsync(set => set.SetProperty(window => window.IsPastPending, false), cancellationToken);
     }
+
+    /// <summary>Those that may begin again, or are in force; not a weekly one whose last maintenance outlasts its series.</summary>
+    private static IQueryable<MaintenanceWindow> Open(AutoTicketDbContext db, DateTimeOffset now) =>
+        NotOver(db, now).Where(window => window.EndsAt == null || window.EndsAt > now);
 
     private static IQueryable<MaintenanceWindow> NotOver(AutoTicketDbContext db, DateTimeOffset since)
     {

@@ -26,7 +26,12 @@ internal sealed class Snoozer(SnoozeStore store, MaintenanceWatch watch, AlertQu
                 var found = await alerts.ReadAsync(new AlertQuery(AlertKey: alertKey), 1, cancellationToken);
                 if (found is null or [])
                 {
-                    return found is null ? MuteOutcome.Unreachable : Unknown;
+                    return found is null
+                        ? MuteOutcome.Unreachable with
+                        {
+                            Message = "The console's database can't be reached. Try again in a moment.",
+                        }
+                        : Unknown;
                 }
 
                 if (request.UntilRecovery && found[0].Status != AlertStatus.Firing)

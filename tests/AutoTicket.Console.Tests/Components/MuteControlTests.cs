@@ -32,7 +32,7 @@ public sealed class MuteControlTests : ComponentTest
     public async Task A_refusal_is_shown_and_the_form_stays_open()
     {
         var control = Control();
-        _refusal = "The console's database can't be reached: nothing was changed. Try again.";
+        _refusal = MuteOutcome.Unreachable.Message;
         await Button(control, "Maintenance… of Pay").ClickAsync();
         await control.Find("input[aria-required]").InputAsync("a new disk");
 
