@@ -44,6 +44,9 @@ internal sealed class DeliveryStore(IDbContextFactory<AutoTicketDbContext> conte
         /// <summary>The database refuses these rows although it works. They stay here, so that nothing is delivered twice.</summary>
         public List<(HookOutcome Outcome, Decision Decision)> Refused { get; } = [];
 
+        /// <summary>The outbox entries whose refusal was reported.</summary>
+        public HashSet<long> Reported { get; } = [];
+
         public long RefusedAt { get; set; }
     }
 
@@ -52,14 +55,13 @@ internal sealed class DeliveryStore(IDbContextFactory<AutoTicketDbContext> conte
     public async Task<List<AlertNotice>> DueAsync(IAlertHook hook, CancellationToken cancellationToken)
     {
         var unrecorded = _unrecorded.GetOrAdd(hook.Name, _ => new());
-        var isReported = unrecorded.Refused.Count > 0 && clock.GetElapsedTime(unrecorded.RefusedAt) >= RetryRefusedAfter;
-        if (isReported)
+        if (unrecorded.Refused.Count > 0 && clock.GetElapsedTime(unrecorded.RefusedAt) >= RetryRefusedAfter)
         {
             unrecorded.Waiting.AddRange(unrecorded.Refused);
             unrecorded.Refused.Clear();
         }
 
-        if (await FlushAsync(hook, unrecorded) is { } refusal && !isReported)
+        if (await FlushAsync(hook, unrecorded) is { } refusal)
         {
             ExceptionDispatchInfo.Throw(refusal);
         }
@@ -86,7 +88,7 @@ internal sealed class DeliveryStore(IDbContextFactory<AutoTicketDbContext> conte
     }
 
     /// <summary>Records the deliveries that the database could not record so far.</summary>
-    /// <returns>Why the database refuses one of them although it works; null: it refuses none.</returns>
+    /// <returns>Why the database refuses one of them although it works; null: it refuses none that was not reported.</returns>
     private async Task<Exception?> FlushAsync(IAlertHook hook, Unrecorded unrecorded)
     {
         var waiting = unrecorded.Waiting;
@@ -120,7 +122,12 @@ internal sealed class DeliveryStore(IDbContextFactory<AutoTicketDbContext> conte
             }
             catch (Exception exception) when (!Outages.IsOutage(exception))
             {
-                refusal = exception;
+                if (unrecorded.Reported.Count >= MostRefused)
+                {
+                    unrecorded.Reported.Clear();
+                }
+
+                refusal = unrecorded.Reported.Add(waiting[0].Outcome.Notice.Entries is [var entry, ..] ? entry : 0) ? exception : refusal;
                 unrecorded.Refused.RemoveRange(0, unrecorded.Refused.Count >= MostRefused ? MostRefused / 2 : 0);
                 unrecorded.Refused.Add(waiting[0]);
                 unrecorded.RefusedAt = clock.GetTimestamp();

@@ -99,9 +99,8 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
             if (BeganAnew(mine.Alert, o))
             {
                 // It ended at some time before this start. This end is early enough that the new episode does not continue the old one.
-                // The hooks are notified of the new one alone. The first write keeps the old one's place, the next try opens the new one.
+                // The first write ends the old one, which holds its place until then; the next try opens the new one.
                 End(mine, AlertStatus.Expired, o.StartsAt!.Value - _longestUnseen);
-                mine.Alert = mine.Alert with { NotifyAt = null };
                 return Open(episodes, o, mine.Alert.Slot, mine.Alert);
             }
 

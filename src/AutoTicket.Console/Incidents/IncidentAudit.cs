@@ -60,7 +60,7 @@ internal static class IncidentAudit
         var last = tickets.Exists(ticket => ticket.State != TicketState.Closed)
             ? now
             : tickets.Select(ticket => ticket.ClosedAt).OfType<DateTimeOffset>().Append(until).Max() + TimeSpan.FromMinutes(1);
-        // {1} to {6} are times, the alert's key and the text of a weekly plan; the tickets' conversations and the surface follow.
+        // {1} to {7} are times, the alert's key and the text of a weekly plan; the tickets' conversations and the surface follow.
         List<object?> arguments =
         [
             Times.Of([.. times.Distinct()]),
@@ -69,7 +69,9 @@ internal static class IncidentAudit
             $"%{alert.AlertKey}%",
             alert.OpenedAt - MaintenanceBefore,
             alert.OpenedAt - PlanBefore,
-            "%\"weekly_days\":%\"%",
+            // PostgreSQL writes a space after the colon.
+            "%\"weekly_days\":\"%",
+            "%\"weekly_days\": \"%",
         ];
         var mentions = new List<string> { Mentions(3) };
         foreach (var id in tickets.Select(ticket => ticket.ConversationId).OfType<long>())
@@ -96,7 +98,7 @@ internal static class IncidentAudit
             UNION ALL
             SELECT * FROM (
               SELECT {{columns}} FROM audit_log
-              WHERE action IN ({{List(OfPlans)}}) AND (created_at > {5} OR CAST(payload AS text) LIKE {6})
+              WHERE action IN ({{List(OfPlans)}}) AND (created_at > {5} OR CAST(payload AS text) LIKE {6} OR CAST(payload AS text) LIKE {7})
                 AND created_at <= {2} AND ({{Mentions(3)}}{{ofSurface}})
               ORDER BY created_at DESC LIMIT {{Most}}) AS of_plans
             UNION ALL

@@ -31,14 +31,16 @@ internal sealed class MaintenanceStore(IDbContextFactory<AutoTicketDbContext> co
     )
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var open = await Open(db, now).Where(window => window.SurfaceKey == surfaceKey).ToListAsync(cancellationToken);
+        var open = await NotOver(db, now).Where(window => window.SurfaceKey == surfaceKey).ToListAsync(cancellationToken);
         var latest = await db
             .MaintenanceWindows.AsNoTracking()
             .Where(window => window.SurfaceKey == surfaceKey)
             .OrderByDescending(window => window.Id)
             .Take(count)
             .ToListAsync(cancellationToken);
-        var first = open.OrderByDescending(window => window.Id).UnionBy(latest, window => window.Id).Take(count);
+        // Those whose series is over come last of the open ones.
+        var ordered = open.OrderBy(window => window.EndsAt <= now).ThenByDescending(window => window.Id);
+        var first = ordered.UnionBy(latest, window => window.Id).Take(count);
         return [.. first.OrderByDescending(window => window.Id)];
     }
 
@@ -124,7 +126,8 @@ internal sealed class MaintenanceStore(IDbContextFactory<AutoTicketDbContext> co
             .ExecuteUpdateAsync(set => set.SetProperty(window => window.IsPastPending, false), cancellationToken);
     }
 
-    /// <summary>Those that may begin again, or are in force; not a weekly one whose last maintenance outlasts its series.</summary>
+    /// <summary>Those that count for the limit: without a weekly one whose series is over, although its last maintenance may go
+    /// on.</summary>
     private static IQueryable<MaintenanceWindow> Open(AutoTicketDbContext db, DateTimeOffset now) =>
         NotOver(db, now).Where(window => window.EndsAt == null || window.EndsAt > now);
 

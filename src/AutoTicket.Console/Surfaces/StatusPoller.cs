@@ -76,7 +76,7 @@ internal sealed partial class StatusPoller(
         var begun = Clock.GetTimestamp();
         // Jitter, so that several consoles don't probe the same surfaces in step.
         var interval = options.Value.PollInterval * (0.95 + (Random.Shared.NextDouble() * 0.1));
-        var early = Interlocked.Exchange(ref _probedEarly, []);
+        (var early, _probedEarly) = (_probedEarly, []);
         var cycle = StartProbes(key => !early.Contains(key), stoppingToken);
         await Task.WhenAny(cycle, Task.Delay(interval, Clock, stoppingToken));
         if (stoppingToken.IsCancellationRequested)
@@ -91,12 +91,13 @@ internal sealed partial class StatusPoller(
     }
 
     /// <summary>Waits until the last leader's readings are an interval old, so that two failures in a row are an interval apart. Surfaces
-    /// that have none, or only older ones, are probed at once: a cycle that was cut short left them out. At most an interval, because
-    /// readings are dated in the future if the clock was put back.</summary>
+    /// that have none, or only older ones, are probed at once, because a cycle that was cut short left them out; their next probe is at
+    /// least half an interval later. At most an interval, because readings are dated in the future if the clock was put back.</summary>
     private async Task KeepRhythmAsync(CancellationToken stoppingToken)
     {
         var (interval, now) = (options.Value.PollInterval, Clock.GetUtcNow());
         var pauses = board.All().ToDictionary(surface => surface.Key, surface => surface.CheckedAt + interval - now);
+        _probedEarly = [];
         if (pauses.Values.Where(left => left > TimeSpan.Zero).Min() is not { } pause)
         {
             return;
@@ -199,10 +200,11 @@ internal sealed partial class StatusPoller(
             reachedNothing = _lastReached < cycleBegun;
         }
 
-        var isOffline = reachedNothing && surfaces.All.Count >= FewestToSuspectOwnNetwork && settled.Count >= FewestToSuspectOwnNetwork;
+        var unreached = settled.Select(suspect => suspect.Reading.SurfaceKey).Distinct().Count();
+        var isOffline = reachedNothing && surfaces.All.Count >= FewestToSuspectOwnNetwork && unreached >= FewestToSuspectOwnNetwork;
         if (isOffline && board.OwnNetworkLostSince is null)
         {
-            Log.Blind(logger, settled.Count);
+            Log.Blind(logger, unreached);
         }
 
         foreach (var suspect in settled)

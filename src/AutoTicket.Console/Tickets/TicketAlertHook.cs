@@ -93,7 +93,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         }
 
         // So that notes which always fail don't hold up the others while one at a time is tried.
-        left = [.. left.OrderBy(notice => notice.IsNote ? _retries.TriedAt(notice) : 0)];
+        left = [.. WithoutLaterEpisodes(left).OrderBy(notice => notice.IsNote ? _retries.TriedAt(notice) : 0)];
         var pass = await _budget.BeginAsync(cancellationToken);
         await foreach (var outcomes in DeliverFirstAsync(left, pass, cancellationToken))
         {
@@ -104,6 +104,16 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         {
             yield return outcomes;
         }
+    }
+
+    /// <summary>An alert that fires again waits a pass for the first try to note its end: otherwise the end would be the last note. While
+    /// notes fail it does not wait.</summary>
+    private IEnumerable<AlertNotice> WithoutLaterEpisodes(List<AlertNotice> left)
+    {
+        var ended = left.Where(notice => notice.Kind == NoticeKind.Ended && _retries.TriedAt(notice) == 0)
+            .Select(notice => notice.Alert.AlertId)
+            .ToHashSet();
+        return _retries.FailedNote is null ? left.Where(notice => notice.IsNote || !ended.Contains(notice.Alert.AlertId)) : left;
     }
 
     /// <summary>Tries one alert alone: if FreeScout is down, its ticket is the only one that may exist although its call failed.</summary>
@@ -379,7 +389,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
                 outcome.Message,
                 new AlertTicket(ticket.Id, ticket.Number, ticket.Url)
             );
-            return (outcome.Disposition == TicketDisposition.AlreadyOpen ? await NoteAsync(done) : done, null);
+            return outcome.Disposition == TicketDisposition.AlreadyOpen ? await NoteAsync(done) : (done, null);
         }
         finally
         {
@@ -390,28 +400,48 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
     /// <summary>An operator closed the ticket of an alert that got worse since: it gets another one.</summary>
     private async Task<(HookOutcome Outcome, FreeScoutFailureKind? Failure)> FileAnotherAsync(AlertNotice notice, FloodPass pass)
     {
-        var filing = notice with { Kind = NoticeKind.Firing };
+        // If creates fail, it is a probe, because it may be the only create that is due.
+        var (failing, isProbe) = (_health.Failure, _retries.MayProbe);
         var outcome =
-            _health.Failure is { } failing ? Degraded(notice, failing)
-            : await ReserveAsync(filing, pass) is { } refusal ? refusal
-            : (await FileAsync(filing, pass)).Outcome;
+            failing is not null && !isProbe ? Degraded(notice, failing)
+            : await ReserveAsync(notice with { Kind = NoticeKind.Firing }, pass) is { } refusal ? refusal with { Notice = notice }
+            : (await FileAsync(notice, pass)).Outcome;
+        if (failing is not null && isProbe)
+        {
+            if (outcome.IsDone)
+            {
+                _retries.ProbeSucceeded();
+            }
+            else
+            {
+                _retries.ProbeFailed(failing, areReadsFailing: false);
+            }
+        }
+
         // Until it is filed, each try asks for the ticket first: once a minute is enough.
-        return (outcome with { Notice = notice }, outcome.IsDone ? null : FreeScoutFailureKind.Refused);
+        return (outcome, outcome.IsDone ? null : FreeScoutFailureKind.Refused);
     }
 
-    /// <summary>Writes on the open ticket that its alert fires again after a note of its end, or got worse. A note that fails here is not
-    /// repeated: the alert has its ticket.</summary>
+    /// <summary>Writes on the open ticket that its alert fires again after a note of its end, or got worse. A note that fails is tried once
+    /// more, after a minute: longer the alert does not wait for its delivery to be recorded.</summary>
     /// <param name="open">The outcome without a note.</param>
-    private async Task<HookOutcome> NoteAsync(HookOutcome open)
+    private async Task<(HookOutcome Outcome, FreeScoutFailureKind? Failure)> NoteAsync(HookOutcome open)
     {
         if (open.Notice is { Kind: NoticeKind.FiringAgain, IsEndDelivered: false, IsWorse: false })
         {
-            return open;
+            return (open, null);
         }
 
-        var (note, _) = await _notes.WriteAsync(open.Notice with { Ticket = open.Ticket }, CancellationToken.None);
-        // An operator has closed it in this moment: the next try files another one.
-        return note.Decision == DecisionWord.TicketClosed ? open with { IsDone = false, Ticket = null } : open;
+        var (note, failure) = await _notes.WriteAsync(open.Notice with { Ticket = open.Ticket }, CancellationToken.None);
+        if (note.Decision == DecisionWord.TicketClosed)
+        {
+            // An operator has closed it in this moment: the next try files another one.
+            return (open with { IsDone = false, Ticket = null }, null);
+        }
+
+        return failure is not null && _retries.TriedAt(open.Notice) == 0
+            ? (note with { Notice = open.Notice }, FreeScoutFailureKind.Refused)
+            : (open, null);
     }
 
     private TicketDraft Draft(Alert alert)

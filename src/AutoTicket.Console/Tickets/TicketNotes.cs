@@ -8,8 +8,9 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tickets;
 
-/// <summary>Writes a note on an open ticket when its alert changes severity, ends or fires again. A note is retried until FreeScout has it
-/// or refuses it, and never opens or closes a ticket. A flapping alert gets a pair of notes a quiet period.</summary>
+/// <summary>Writes a note on an open ticket when its alert changes severity, ends or fires again. A note of a change or an end is retried
+/// until FreeScout has it or refuses it, one that an alert fires again once. A note never opens or closes a ticket. A flapping alert gets a
+/// pair of notes a quiet period.</summary>
 internal sealed partial class TicketNotes(
     FreeScoutClient freeScout,
     TicketStore store,
@@ -49,7 +50,7 @@ internal sealed partial class TicketNotes(
 
         if (notice.Kind == NoticeKind.Ended && await store.FiresAgainAsync(alert, cancellationToken))
         {
-            return (new(notice, true, DecisionWord.NoNote, "The alert fires again, so its end is not noted."), null);
+            return (new(notice, true, DecisionWord.NoNote, "The alert fires again and has its ticket, so its end is not noted."), null);
         }
 
         if (IsOfSeverity(notice))

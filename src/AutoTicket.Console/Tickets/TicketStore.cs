@@ -336,12 +336,17 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
         );
     }
 
-    /// <summary>A newer episode of the alert fires.</summary>
+    /// <summary>A newer episode of the alert fires, and its ticket is delivered.</summary>
     public async Task<bool> FiresAgainAsync(Alert alert, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var deliveries = db.AlertDeliveries;
         return await db.Alerts.AnyAsync(
-            other => other.LogicalId == alert.LogicalId && other.AlertId == alert.AlertId && other.Status == AlertStatus.Firing,
+            other =>
+                other.AlertId == alert.AlertId
+                && other.Id != alert.Id
+                && other.Status == AlertStatus.Firing
+                && deliveries.Any(d => d.AlertRow == other.Id && d.Hook == DecisionSources.Ticket && d.Kind == DeliveryKind.Firing),
             cancellationToken
         );
     }

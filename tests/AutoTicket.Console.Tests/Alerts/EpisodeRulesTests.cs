@@ -659,8 +659,7 @@ public sealed class EpisodeRulesTests
         Assert.Equal(new(first.AlertId, ObservationResult.Opened), Observe(Exact(began)));
 
         Assert.Equal([AlertStatus.Expired, AlertStatus.Firing], _stored.Select(alert => alert.Status));
-        // The operator is notified of the new episode, not of the end of the old one, which nobody reported.
-        Assert.Equal((null, null), (_stored[0].NotifyAt, _stored[0].ExpiresAt));
+        Assert.Equal((_now, null), (_stored[0].NotifyAt, _stored[0].ExpiresAt));
         // What was done about the first one until its end belongs to it, and the second one does not continue it.
         Assert.Equal(began - Options.QuietPeriod, _stored[0].EndedAt);
         Assert.Equal((began, 0), (_stored[1].StartedAt, _stored[1].Reopened));
