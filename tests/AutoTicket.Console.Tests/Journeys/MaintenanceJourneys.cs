@@ -139,8 +139,12 @@ public sealed class MaintenanceJourneys(JourneyHost host) : IClassFixture<Journe
 
         async Task OpenAsync(string? alert)
         {
-            await page.Page.Locator($"article[aria-labelledby={alert}]").GetByText("Why (").ClickAsync();
-            await page.Page.Locator(".panel").GetByRole(AriaRole.Button, new() { Name = "Snooze… twin" }).ClickAsync();
+            var row = page.Page.Locator($"article[aria-labelledby={alert}]");
+            var record = await row.GetByRole(AriaRole.Heading).GetByRole(AriaRole.Link).GetAttributeAsync("href");
+            await row.GetByText("Why (").ClickAsync();
+            // Until it is replaced, the panel of the other twin has the same button.
+            var panel = page.Page.Locator(".panel", new() { Has = page.Page.Locator($"a[href='{record}']") });
+            await panel.GetByRole(AriaRole.Button, new() { Name = "Snooze… twin" }).ClickAsync();
             await Assertions.Expect(Reason(page)).ToBeFocusedAsync();
         }
     }
