@@ -400,26 +400,31 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
     /// <summary>An operator closed the ticket of an alert that got worse since: it gets another one.</summary>
     private async Task<(HookOutcome Outcome, FreeScoutFailureKind? Failure)> FileAnotherAsync(AlertNotice notice, FloodPass pass)
     {
+        // Until it is filed, each try asks for the ticket first: once a minute is enough.
+        const FreeScoutFailureKind inAMinute = FreeScoutFailureKind.Refused;
         // If creates fail, it is a probe, because it may be the only create that is due.
-        var (failing, isProbe) = (_health.Failure, _retries.MayProbe);
-        var outcome =
-            failing is not null && !isProbe ? Degraded(notice, failing)
-            : await ReserveAsync(notice with { Kind = NoticeKind.Firing }, pass) is { } refusal ? refusal with { Notice = notice }
-            : (await FileAsync(notice, pass)).Outcome;
-        if (failing is not null && isProbe)
+        var failing = _health.Failure;
+        if (failing is not null && !_retries.MayProbe)
         {
-            if (outcome.IsDone)
-            {
-                _retries.ProbeSucceeded();
-            }
-            else
-            {
-                _retries.ProbeFailed(failing, areReadsFailing: false);
-            }
+            return (Degraded(notice, failing), inAMinute);
         }
 
-        // Until it is filed, each try asks for the ticket first: once a minute is enough.
-        return (outcome, outcome.IsDone ? null : FreeScoutFailureKind.Refused);
+        if (await ReserveAsync(notice with { Kind = NoticeKind.Firing }, pass) is { } refusal)
+        {
+            return (refusal with { Notice = notice }, inAMinute);
+        }
+
+        var (outcome, _) = await FileAsync(notice, pass);
+        if (failing is not null && !outcome.IsDone)
+        {
+            _retries.ProbeFailed(failing, areReadsFailing: false);
+        }
+        else if (failing is not null)
+        {
+            _retries.ProbeSucceeded();
+        }
+
+        return (outcome, outcome.IsDone ? null : inAMinute);
     }
 
     /// <summary>Writes on the open ticket that its alert fires again after a note of its end, or got worse. A note that fails is tried once
