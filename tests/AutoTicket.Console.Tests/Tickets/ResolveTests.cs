@@ -1,4 +1,3 @@
-using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
@@ -278,7 +277,7 @@ public sealed class ResolveTests
         );
         Assert.Empty(recovered.Current);
         Assert.False(IsMarked());
-        Assert.Equal(0, Gauge(driver.Console, "autoticket.tickets.recovered_open"));
+        Assert.Equal(0, driver.Console.Gauge("autoticket.tickets.recovered_open"));
         await clock.AdvanceUntilAsync(
             TimeSpan.FromSeconds(30),
             () => Task.FromResult(recovered.Current.Count == 2),
@@ -288,7 +287,7 @@ public sealed class ResolveTests
 
         Assert.InRange(clock.GetUtcNow() - board.Find("pay")!.Since!.Value, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(12));
         Assert.True(IsMarked());
-        Assert.Equal(2, Gauge(driver.Console, "autoticket.tickets.recovered_open"));
+        Assert.Equal(2, driver.Console.Gauge("autoticket.tickets.recovered_open"));
         Assert.Equal(
             [(pay.Id, doubled.Id), (doubled.Id, pay.Id)],
             recovered.Current.Select(one => (one.Ticket.Id, one.Doubles.Single().Id))
@@ -629,25 +628,6 @@ public sealed class ResolveTests
         }
 
         return db;
-    }
-
-    private static double Gauge(ConsoleHost console, string name)
-    {
-        var value = double.NaN;
-        using var listener = new MeterListener
-        {
-            InstrumentPublished = (instrument, listener) =>
-            {
-                if (instrument.Name == name && instrument.Meter.Scope == console.Get<IMeterFactory>())
-                {
-                    listener.EnableMeasurementEvents(instrument);
-                }
-            },
-        };
-        listener.SetMeasurementEventCallback<double>((_, measured, _, _) => value = measured);
-        listener.Start();
-        listener.RecordObservableInstruments();
-        return value;
     }
 
     private static Alert Outage(string surface, DateTimeOffset from, DateTimeOffset to) =>

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using AutoTicket.Data;
@@ -60,6 +61,27 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
 
     public T Get<T>()
         where T : notnull => _app.Services.GetRequiredService<T>();
+
+    /// <summary>The value of this console's gauge. <c>/metrics</c> has the instruments of all consoles in the process, and of two with one
+    /// name the later one's value.</summary>
+    public double Gauge(string name)
+    {
+        var value = double.NaN;
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument.Name == name && instrument.Meter.Scope == Get<IMeterFactory>())
+                {
+                    listener.EnableMeasurementEvents(instrument);
+                }
+            },
+        };
+        listener.SetMeasurementEventCallback<double>((_, measured, _, _) => value = measured);
+        listener.Start();
+        listener.RecordObservableInstruments();
+        return value;
+    }
 
     /// <param name="database">Null: the host creates a SQLite database.</param>
     /// <param name="sandbox">Null: the host starts one.</param>
