@@ -122,6 +122,24 @@ public sealed class LivePageTests : ComponentTest, IErrorBoundaryLogger
         });
     }
 
+    // On a slow database the reads of a storm would take all its connections.
+    [Fact]
+    public async Task A_page_reads_once_at_a_time_and_then_whatever_changed_meanwhile()
+    {
+        var (boundary, page) = Open();
+        var first = page.Answer = new TaskCompletionSource();
+        await boundary.InvokeAsync(page.News);
+        page.Answer = null;
+
+        await boundary.InvokeAsync(page.News);
+        await boundary.InvokeAsync(page.UrgentNews);
+        await boundary.InvokeAsync(page.News);
+        Assert.Equal(2, page.Reads);
+
+        await boundary.InvokeAsync(first.SetResult);
+        boundary.WaitForAssertion(() => Assert.Equal(3, page.Reads));
+    }
+
     // One thread would read hundreds of open pages one after another.
     [Fact]
     public void The_thread_that_announces_an_urgent_change_reads_no_page()

@@ -14,6 +14,7 @@ public abstract class LivePage : ComponentBase, IDisposable
 
     private readonly CancellationTokenSource _closed = new();
     private int _pending;
+    private Task _read = Task.CompletedTask;
     private TaskCompletionSource _hurry = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long? _readAt;
 
@@ -108,6 +109,8 @@ public abstract class LivePage : ComponentBase, IDisposable
             await DelayAsync(rest);
         }
 
+        // One read at a time: while the database is slow, they would otherwise pile up and take all its connections.
+        await _read.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         // Before the read, which then shows whatever was urgent until here.
         Volatile.Write(ref _hurry, new(TaskCreationOptions.RunContinuationsAsynchronously));
         Interlocked.Exchange(ref _pending, 0);
@@ -119,7 +122,7 @@ public abstract class LivePage : ComponentBase, IDisposable
 
         try
         {
-            await ReadAsync();
+            await (_read = ReadAsync());
             if (!IsClosed && HasNews)
             {
                 StateHasChanged();
