@@ -27,7 +27,10 @@ public sealed class SurfacePageTests : ComponentTest, IAsyncLifetime
     {
         var nowhere = new Uri("http://127.0.0.1:9/");
         _console = await ConsoleHost.StartAsync(
-            settings: ConsoleHost.SurfaceSettings(0, "pay", nowhere).Concat(ConsoleHost.SurfaceSettings(1, "shop", nowhere)).ToDictionary()
+            settings: new Dictionary<string, string?> { ["Status:PollInterval"] = "01:00:00" }
+                .Concat(ConsoleHost.SurfaceSettings(0, "pay", nowhere))
+                .Concat(ConsoleHost.SurfaceSettings(1, "shop", nowhere))
+                .ToDictionary()
         );
         Services
             .AddSingleton(_console.Get<TimeProvider>())
@@ -54,6 +57,36 @@ public sealed class SurfacePageTests : ComponentTest, IAsyncLifetime
     {
         await DisposeAsync();
         await _console.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_click_on_a_surface_that_has_just_recovered_says_so()
+    {
+        var user = new SlowUser();
+        user.Be(Roles.Operator);
+        Services.AddSingleton(new CircuitAuthorization(user, _console.Get<Sessions>(), _console.Get<DeniedRequests>()));
+        RenderTree.Add<CascadingValue<Task<AuthenticationState>>>(parameters =>
+            parameters.Add(c => c.Value, Task.FromResult(SlowUser.In(Roles.Operator)))
+        );
+        await _console.WaitForFlagsAsync();
+        var board = _console.Get<StatusBoard>();
+        await Eventually.TrueAsync(() => board.Find("pay")!.Status == SurfaceStatus.Down, "it is down");
+        var page = Render<SurfacePage>(parameters => parameters.Add(p => p.Key, "pay"));
+        page.WaitForAssertion(() => Investigate());
+
+        // The page can't render between the two.
+        await page.InvokeAsync(() =>
+        {
+            board.Publish(Reading("pay", 0, ReadingOutcome.Ok) with { CheckedAt = TimeProvider.System.GetUtcNow() }, TimeSpan.Zero);
+            return Investigate().ClickAsync();
+        });
+
+        page.WaitForAssertion(() =>
+            Assert.Contains("is operational: there is nothing to investigate.", TextOf(page.Find("article")), StringComparison.Ordinal)
+        );
+
+        AngleSharp.Dom.IElement Investigate() =>
+            page.FindAll("button").Single(one => TextOf(one).StartsWith("Investigate ", StringComparison.Ordinal));
     }
 
     [Fact]

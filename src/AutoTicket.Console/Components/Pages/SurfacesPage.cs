@@ -155,7 +155,8 @@ public abstract class SurfacesPage : MutingPage
     /// <summary>Opens the address in a new tab. If the browser blocks it, the tile still links the ticket.</summary>
     private Task OpenAsync(string address) => BrowserCall.TryAsync(() => JS.InvokeVoidAsync("autoticket.open", PageClosed, address));
 
-    /// <summary>Removes the result of a click once the surface is operational again or its ticket is no longer open.</summary>
+    /// <summary>Removes the result of a click once the surface is operational again, or not any more if it was then, or its ticket is no
+    /// longer open.</summary>
     private void RemoveOldOutcomes()
     {
         foreach (var (key, outcome) in _outcomes.ToList())
@@ -166,7 +167,12 @@ public abstract class SurfacesPage : MutingPage
                 _seenOpen.Add(outcome);
             }
 
-            if (Board.Find(key) is not { Status: not SurfaceStatus.Operational } || (!isOpen && _seenOpen.Contains(outcome)))
+            var surface = Board.Find(key);
+            var isOver =
+                outcome.Disposition == InvestigationDisposition.SurfaceOperational
+                    ? surface?.Observed != SurfaceStatus.Operational
+                    : surface is not { Status: not SurfaceStatus.Operational };
+            if (isOver || (!isOpen && _seenOpen.Contains(outcome)))
             {
                 _outcomes.Remove(key);
                 _seenOpen.Remove(outcome);
