@@ -135,7 +135,7 @@ internal sealed class AttentionWatch(
 
         if (Off(FlagNames.AlertsAutoTicket) is { } filing)
         {
-            yield return new(ProblemKind.FilingOff, $"Automatic tickets for alerts are {Reason(filing)}", filing.ChangedAt);
+            yield return new(ProblemKind.FilingOff, $"Automatic tickets for alerts are {Reason(filing)}", filing.SwitchedOff?.Since);
         }
         else if (_floods.Count > 0)
         {
@@ -144,7 +144,11 @@ internal sealed class AttentionWatch(
 
         if (Off(FlagNames.InvestigateFromStatus) is { } investigate)
         {
-            yield return new(ProblemKind.InvestigateOff, $"Tickets by click on the board are {Reason(investigate)}", investigate.ChangedAt);
+            yield return new(
+                ProblemKind.InvestigateOff,
+                $"Tickets by click on the board are {Reason(investigate)}",
+                investigate.SwitchedOff?.Since
+            );
         }
 
         // A pause that was forgotten must stand out.
@@ -206,8 +210,8 @@ internal sealed class AttentionWatch(
         flag switch
         {
             { IsPinned: true } => $"switched off by the environment: {flag.Name}=0.",
-            { DecidedBy: FlagLayer.Store, ChangedBy: { } actor, Reason: { } reason } => $"switched off by {actor}: “{Cut(reason)}”.",
-            { DecidedBy: FlagLayer.Store, ChangedBy: { } actor } => $"switched off by {actor}.",
+            { DecidedBy: FlagLayer.Store, SwitchedOff: { Reason: { } reason } off } => $"switched off by {off.By}: “{Cut(reason)}”.",
+            { DecidedBy: FlagLayer.Store, SwitchedOff: { } off } => $"switched off by {off.By}.",
             _ => $"off, which is the default. An admin can switch {flag.Name} on.",
         };
 

@@ -109,17 +109,23 @@ internal sealed class ConsoleChecks(
             );
         }
 
-        var by = alerts.ChangedBy is { } actor ? $" by {actor}" : "";
+        var off = alerts.SwitchedOff;
+        var by =
+            off is { By: var actor } ? $" by {actor}"
+            : alerts.IsPinned ? " by the environment"
+            : "";
         return Task.FromResult(
             alerts.Enabled
                 ? Finding.Ok($"All processes use the same flags; {alerts.Name} is on.", alerts.ChangedAt)
                 : Finding.Warning(
                     $"{alerts.Name} is off{by}: alerts get no tickets.",
-                    "If this was not intended, switch it on at /console/flags.",
+                    alerts.IsPinned
+                        ? $"If this was not intended, change {alerts.Name} in the environment and restart the console."
+                        : "If this was not intended, switch it on at /console/flags.",
                     Runbooks.FlagOff,
-                    alerts.ChangedAt,
+                    off?.Since,
                     Stops.Tickets,
-                    alerts.ChangedAt is { } at ? $"{alerts.Name} was switched off at {When.Clock(at)}{by}" : $"{alerts.Name} is off"
+                    off is { Since: var at } ? $"{alerts.Name} was switched off at {When.Clock(at)}{by}" : $"{alerts.Name} is off{by}"
                 )
         );
     }

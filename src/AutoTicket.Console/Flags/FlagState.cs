@@ -26,10 +26,18 @@ public sealed record FlagState(
 {
     /// <summary>When it was last switched off; null: it is on, or was never on.</summary>
     internal FlagOff? Off { get; init; }
+
+    /// <summary>Who or what made it off; null: not known, or nobody ever decided. A person's last change explains no flag that the
+    /// environment switched off.</summary>
+    internal FlagOff? SwitchedOff =>
+        Enabled ? null
+        : Off is not null ? Off
+        : !IsPinned && this is { ChangedBy: { } by, ChangedAt: { } at } ? new(at, by, Reason)
+        : null;
 }
 
 /// <param name="By">A person, or <c>environment</c>.</param>
-internal sealed record FlagOff(DateTimeOffset Since, string By, string Reason);
+internal sealed record FlagOff(DateTimeOffset Since, string By, string? Reason);
 
 public sealed record ScheduledFlagChange(bool Enabled, DateTimeOffset At, string By, string Reason);
 

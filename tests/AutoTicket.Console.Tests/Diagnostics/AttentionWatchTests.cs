@@ -32,4 +32,38 @@ public sealed class AttentionWatchTests
                 "the strip says so"
             );
     }
+
+    /// <summary>The way out of an emergency: a variable and a restart, weeks after somebody switched the flag on.</summary>
+    [Fact]
+    public async Task A_flag_that_the_environment_switched_off_is_not_blamed_on_who_last_changed_it()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
+        await using (var before = await ConsoleHost.StartAsync(database, settings: Environment(null)))
+        {
+            await before.WaitForFlagsAsync();
+            await before.Get<FlagWatch>().ChangeAsync(FlagNames.AlertsAutoTicket, new(true, "all is well"), "ada", default);
+            await before.Get<FlagWatch>().ChangeAsync(FlagNames.InvestigateFromStatus, new(false, "a drill"), "bea", default);
+        }
+
+        await using var console = await ConsoleHost.StartAsync(database, settings: Environment("0"));
+        await console.WaitForFlagsAsync();
+
+        ConsoleProblem? filing = null;
+        await Eventually.TrueAsync(
+            () =>
+                (filing = console.Get<AttentionWatch>().Current.Problems.FirstOrDefault(one => one.Kind == ProblemKind.FilingOff)) != null,
+            "the strip says that it is off"
+        );
+        Assert.EndsWith("switched off by the environment: FLAG_CONSOLE_ALERTS_AUTO_TICKET=0.", filing!.Text, StringComparison.Ordinal);
+        var flags = console.Get<FlagWatch>().Current.Flags;
+        Assert.Equal("environment", flags.Single(flag => flag.Name == FlagNames.AlertsAutoTicket).SwitchedOff?.By);
+        Assert.Equal(flags.Single(flag => flag.Name == FlagNames.AlertsAutoTicket).Off!.Since, filing.Since);
+        Assert.Equal("bea", flags.Single(flag => flag.Name == FlagNames.InvestigateFromStatus).SwitchedOff?.By);
+        var finding = await console.Get<ConsoleChecks>().FlagsAsync(default);
+        Assert.DoesNotContain("ada", $"{finding}", StringComparison.Ordinal);
+        Assert.Contains("in the environment and restart the console", $"{finding}", StringComparison.Ordinal);
+
+        static Dictionary<string, string?> Environment(string? pin) =>
+            new() { [FlagNames.AlertsAutoTicket] = pin, [FlagNames.InvestigateFromStatus] = null };
+    }
 }
