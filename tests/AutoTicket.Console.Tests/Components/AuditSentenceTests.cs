@@ -2,6 +2,7 @@ using System.Text.RegularExpressions;
 using AutoTicket.Audit;
 using AutoTicket.Components.Audit;
 using Bunit;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Components;
 
@@ -11,6 +12,8 @@ public sealed partial class AuditSentenceTests : ComponentTest
     private const string Alert = """ "alert_key":"0123456789abcdef","surface":null,"severity":"p1" """;
     private const string Ticket = """ "conversation_id":9,"ticket_number":7,"url":"https://desk.example.org/9" """;
     private const string Window = """ "starts_at":"2026-03-01T02:00:00+00:00","ends_at":"2026-03-01T04:30:00Z" """;
+
+    public AuditSentenceTests() => Services.AddSingleton(TimeProvider.System);
 
     // Now is 2026-03-01 03:00 UTC.
     public static readonly TheoryData<string, string, string, string> Cases = new()
@@ -273,6 +276,5 @@ public sealed partial class AuditSentenceTests : ComponentTest
                     ]
                 )
                 .Add(t => t.Filter, new AuditFilter())
-                .Add(t => t.Now, Now)
         );
 }

@@ -32,4 +32,19 @@ public sealed class TimeInputTests : ComponentTest
 
         Assert.Equal(expected is null ? null : DateTimeOffset.Parse(expected, CultureInfo.InvariantCulture), chosen);
     }
+
+    [Theory]
+    [InlineData("America/New_York", "9999-12-31T23:59")]
+    [InlineData("Asia/Tokyo", "0001-01-01T00:00")]
+    public void A_time_at_the_end_of_the_calendar_is_read(string zone, string typed)
+    {
+        JSInterop.Setup<string?>("autoticket.zone").SetResult(zone);
+        DateTimeOffset? chosen = null;
+        var input = Render<TimeInput>(parameters => parameters.Add(i => i.Label, "Until").Add(i => i.ValueChanged, at => chosen = at));
+        input.WaitForAssertion(() => Assert.Contains(zone, TextOf(input.Find("label")), StringComparison.Ordinal));
+
+        input.Find("input").Change(typed);
+
+        Assert.Equal(typed[..4], chosen!.Value.ToString("yyyy", CultureInfo.InvariantCulture));
+    }
 }
