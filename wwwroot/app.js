@@ -300,12 +300,15 @@ rememberScheme();
 
 const lost = document.getElementById("circuit-lost");
 
-// A click that reaches nobody must not look like one that was taken.
+// A click that reaches nobody must not look like one that was taken. A link would change the address, but not the page.
 document.addEventListener(
   "click",
   (click) => {
-    const control = click.target.closest?.("main button, main input, main [role=button]");
+    const control = click.target.closest?.("main button, main input, main [role=button], a[href]:not([target], [href^='#'], [download])");
     if (!lost?.open || !control) return;
+    const isLink = control.matches("a");
+    if (isLink && (click.ctrlKey || click.metaKey || click.shiftKey)) return;
+    if (isLink) click.preventDefault();
     click.stopPropagation();
     document.getElementById("circuit-lost-click").hidden = false;
   },
@@ -324,7 +327,9 @@ function showLost() {
   lost.show();
 }
 
+let connectedAt = 0;
 function hideLost() {
+  if (lost.open) connectedAt = Date.now();
   delete document.documentElement.dataset.circuit;
   lost.close();
 }
@@ -401,10 +406,11 @@ document.addEventListener("click", ({ target }) => {
   if (target.closest?.("#palette a, dialog [data-close]")) target.closest("dialog").close();
 });
 
-// A half-written reason outlives its page: the tab keeps it until its form is closed, which a reload does not do. It is its
-// user's: another one may sign in from this tab, or from another tab of the browser. Two forms may have the same name: those of two
+// A half-written reason outlives its page: the tab keeps it until its form is closed, which neither a reload does nor a server that
+// renders the page anew after a long disconnection. It is its user's: another one may sign in from this tab, or from another tab of the browser. Two forms may have the same name: those of two
 // alerts, and those of two differences of a ticket, which data-draft tells apart.
 if (location.pathname === "/login") sessionStorage.clear();
+const RENDERS_WITHIN = 5000;
 const drafts = new Map();
 const keyOf = (field) => {
   const user = document.querySelector(".sign-out .who")?.title;
@@ -414,7 +420,7 @@ const keyOf = (field) => {
 const closedForms = new MutationObserver(() => {
   for (const [field, key] of drafts) {
     if (field.isConnected) continue;
-    sessionStorage.removeItem(key);
+    if (!lost?.open && Date.now() - connectedAt > RENDERS_WITHIN) sessionStorage.removeItem(key);
     drafts.delete(field);
   }
   if (drafts.size === 0) closedForms.disconnect();
@@ -461,11 +467,22 @@ async function reloadWhenServed() {
   for (;;) {
     try {
       const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(5000) });
-      if (answer.ok) return location.reload();
+      // The console's own page may be that this one does not exist any more. Other failures are a proxy's, while the console starts.
+      if (answer.ok || (await answer.text()).includes('name="server-time"')) return location.reload();
     } catch {
       // The server is not back yet.
     }
     await new Promise((resume) => setTimeout(resume, 2000));
+  }
+}
+
+// A session may end while the connection is lost. The browser can't tell a refused WebSocket from a server that is down.
+async function reloadIfSignedOut() {
+  try {
+    const answer = await fetch("_blazor", { cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(CONNECT_LIMIT) });
+    if (answer.type === "opaqueredirect" || answer.status === 401) location.reload();
+  } catch {
+    // The server can't be reached.
   }
 }
 
@@ -494,7 +511,10 @@ async function startUntilConnected(start) {
     try {
       return await start();
     } catch (failure) {
-      if (hasCircuit) throw failure;
+      if (hasCircuit) {
+        reloadIfSignedOut();
+        throw failure;
+      }
       showLost();
       await new Promise((resume) => {
         tryNow = resume;
@@ -526,9 +546,14 @@ Blazor.start({
         const connection = build();
         const start = connection.start.bind(connection);
         connection.start = () => startUntilConnected(start);
+        // A failure of the page ends its circuit for good, of which Blazor says nothing.
+        let hasFailed = false;
+        connection.on("JS.Error", () => {
+          hasFailed = true;
+        });
         // The server refused the circuit or stopped before it opened, so Blazor can't reconnect.
         connection.onclose(() => {
-          if (hasCircuit) return;
+          if (hasCircuit && !hasFailed) return;
           showLost();
           setTimeout(reloadWhenServed, retryDelay(2));
         });

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
 using AutoTicket.Sandbox;
+using AutoTicket.Security;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Playwright;
 using Xunit.Abstractions;
 
@@ -136,8 +138,134 @@ public sealed class LostConnectionJourneys(ITestOutputHelper output)
         Assert.Equal(0, await flags.Page.EvaluateAsync<int>("() => sessionStorage.length"));
     }
 
-    private static Task<ConsoleHost> StartHostAsync(SandboxServer sandbox, TestDatabase database, Dictionary<string, string> settings) =>
-        ConsoleHost.StartAsync(database, sandbox, ConsoleHost.SettingsOf(settings));
+    // A laptop slept longer than the session lasts. The browser can't tell a refused connection from a server that is down.
+    [Fact]
+    public async Task A_page_whose_session_ended_while_it_was_disconnected_leads_to_the_sign_in()
+    {
+        const string password = "correct horse battery";
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
+        var settings = Settings(sandbox, database);
+        settings["CONSOLE_OPERATOR_PASSWORD_HASH"] = Login.Hash(password);
+        settings["ASPNETCORE_URLS"] = ConsoleHost.OverTls;
+        await using var console = await StartHostAsync(sandbox, database, settings, "Staging");
+        await using var line = TcpProxy.To(console.Address.AbsoluteUri);
+        await using var board = await ConsolePage.OpenSignedOutAsync(
+            new Uri(line.Through(console.Address.AbsoluteUri)),
+            "/console/status?view=wall"
+        );
+        await board.Page.GetByLabel("Operator password").FillAsync(password);
+        await board.Button("Sign in").ClickAsync();
+        await board.IsLiveAsync();
+
+        line.Cut();
+        await UntilDimmedAsync(board);
+        await using var db = database.Open();
+        await db.Sessions.ExecuteDeleteAsync();
+        line.Restore();
+
+        await Assertions.Expect(board.Heading).ToHaveTextAsync("Sign in");
+        await board.Page.GetByLabel("Operator password").FillAsync(password);
+        await board.Button("Sign in").ClickAsync();
+        await board.IsLiveAsync();
+        Assert.EndsWith("/console/status?view=wall", board.Page.Url, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_page_that_a_restart_removed_says_so_and_sends_no_click_while_disconnected()
+    {
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
+        var settings = Settings(sandbox, database);
+        var before = new Dictionary<string, string>(settings);
+        foreach (var (name, value) in ConsoleHost.SurfaceSettings(1, "shop", sandbox.Surface("shop").Url))
+        {
+            before[name.Replace(":", "__", StringComparison.Ordinal)] = value!;
+        }
+
+        await using var console = await ConsoleProcess.StartAsync(before);
+        await using var page = await ConsolePage.OpenAsync(console.Address, "/console/status/shop");
+
+        Assert.Equal(0, await console.StopAsync());
+        await UntilDimmedAsync(page);
+        await page.Link("Alerts").First.ClickAsync();
+        await Assertions.Expect(page.Text("Your click was not sent.")).ToBeVisibleAsync();
+        Assert.EndsWith("/console/status/shop", page.Page.Url, StringComparison.Ordinal);
+
+        await using var after = await StartHostAsync(sandbox, database, settings);
+        await Assertions.Expect(page.Heading).ToHaveTextAsync("Page not found");
+    }
+
+    // As after a browser's translation, which replaces texts that Blazor then can't find.
+    [Fact]
+    public async Task A_page_that_fails_in_the_browser_says_that_it_is_lost_and_loads_itself_again()
+    {
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
+        await using var console = await StartHostAsync(sandbox, database, Settings(sandbox, database));
+        console.ExpectsErrors = true;
+        await using var board = await ConsolePage.OpenAsync(console.Address, "/console/status");
+        await Assertions.Expect(board.Tile("Surface pay")).ToHaveAttributeAsync("data-status", "operational");
+        var page = await board.Page.EvaluateAsync<double>("performance.timeOrigin");
+
+        await board.Page.EvaluateAsync("document.querySelectorAll('main *').forEach(node => node.remove())");
+        sandbox.Surface("pay").Answer(503);
+
+        await Assertions.Expect(board.Tile("Surface pay")).ToHaveAttributeAsync("data-status", "down");
+        Assert.NotEqual(page, await board.Page.EvaluateAsync<double>("performance.timeOrigin"));
+    }
+
+    // The server keeps a limited number of disconnected pages, and renders the others anew.
+    [Fact]
+    public async Task A_half_written_reason_outlives_a_page_that_is_rendered_anew()
+    {
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
+        var settings = Settings(sandbox, database);
+        settings["Circuits__Retained"] = "1";
+        await using var console = await StartHostAsync(sandbox, database, settings);
+        await using var line = TcpProxy.To(console.Address.AbsoluteUri);
+        var address = new Uri(line.Through(console.Address.AbsoluteUri));
+        await using var one = await ConsolePage.OpenAsync(address, "/console/flags");
+        await using var other = await ConsolePage.OpenAsync(address, "/console/flags");
+        ConsolePage[] pages = [one, other];
+        foreach (var page in pages)
+        {
+            await page.Button("Switch on…").First.ClickAsync();
+            await Reason(page).PressSequentiallyAsync("the flood is ov");
+        }
+
+        line.Cut();
+        await UntilDimmedAsync(one);
+        await UntilDimmedAsync(other);
+        line.Restore();
+
+        foreach (var page in pages)
+        {
+            await IsRepaintedAsync(page);
+            await Eventually.TrueAsync(
+                async () =>
+                {
+                    if (await Reason(page).CountAsync() == 0)
+                    {
+                        await page.Button("Switch on…").First.ClickAsync();
+                    }
+
+                    return await Reason(page).InputValueAsync(new() { Timeout = 1000 }) == "the flood is ov";
+                },
+                "the reason is there"
+            );
+        }
+
+        static ILocator Reason(ConsolePage page) => page.Page.GetByLabel("Reason (required)");
+    }
+
+    private static Task<ConsoleHost> StartHostAsync(
+        SandboxServer sandbox,
+        TestDatabase database,
+        Dictionary<string, string> settings,
+        string environment = "Development"
+    ) => ConsoleHost.StartAsync(database, sandbox, ConsoleHost.SettingsOf(settings), environment: environment);
 
     private static Dictionary<string, string> Settings(SandboxServer sandbox, TestDatabase database)
     {
