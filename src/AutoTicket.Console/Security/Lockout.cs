@@ -13,6 +13,11 @@ internal sealed class Lockout(IDbContextFactory<AutoTicketDbContext> contexts, T
     public const int InAll = 50;
     public static readonly TimeSpan Window = TimeSpan.FromMinutes(15);
 
+    public static readonly TimeSpan LongestTurn = TimeSpan.FromSeconds(10);
+
+    /// <summary>Held from the question whether a password may be tried until it is counted.</summary>
+    public SemaphoreSlim Turn { get; } = new(1);
+
     /// <returns>How long the address must wait; null: it may try.</returns>
     public async Task<TimeSpan?> WaitOfAsync(string address, CancellationToken cancellationToken)
     {

@@ -62,46 +62,77 @@ internal static partial class Login
         }
 
         var address = Lockout.AddressOf(context.Connection.RemoteIpAddress);
-        // While locked out nothing is checked or audited, so that further tries can't fill the audit log.
-        if (await lockout.WaitOfAsync(address, cancellationToken) is { } wait)
+        // One at a time: passwords that are checked together would all be tried before the first is counted, and take all cores.
+        if (!await lockout.Turn.WaitAsync(Lockout.LongestTurn, cancellationToken))
         {
-            return Back("wait", Math.Ceiling(wait.TotalMinutes).ToString(CultureInfo.InvariantCulture), returnUrl);
+            return Results.Problem(title: "Too many sign-ins. Wait a minute, then try again.", statusCode: 429);
         }
 
-        if (Hasher.VerifyHashedPassword(Schemes.Operator, hash, password ?? "") == PasswordVerificationResult.Failed)
+        try
         {
-            bool? isLockedOut = null;
-            try
+            // While locked out nothing is checked or audited, so that further tries can't fill the audit log.
+            if (await lockout.WaitOfAsync(address, cancellationToken) is { } wait)
             {
-                // Counted even if the client has hung up.
-                await lockout.FailedAsync(address, CancellationToken.None);
-                isLockedOut = await lockout.WaitOfAsync(address, CancellationToken.None) is not null;
-            }
-            finally
-            {
-                // Uncounted tries lead to no lockout, so their log lines are limited here.
-                if (isLockedOut is not null || often.Take("uncounted password") is not null)
-                {
-                    Log.WrongPassword(logger, address);
-                }
-
-                await denials.RecordAsync(
-                    Schemes.Password,
-                    new
-                    {
-                        why = "wrong password",
-                        address,
-                        locked_out = isLockedOut,
-                    }
-                );
+                return Back("wait", Math.Ceiling(wait.TotalMinutes).ToString(CultureInfo.InvariantCulture), returnUrl);
             }
 
-            return Back("wrong", "1", returnUrl);
+            if (!await IsRightAsync(hash, password ?? "", address, lockout, denials, often, logger))
+            {
+                return Back("wrong", "1", returnUrl);
+            }
+        }
+        finally
+        {
+            lockout.Turn.Release();
         }
 
         await lockout.SucceededAsync(address, cancellationToken);
         await context.SignInAsync(Schemes.Cookie, await sessions.OpenAsync(Schemes.Password, Roles.Admin, null, cancellationToken));
         return Results.LocalRedirect(Local(returnUrl));
+    }
+
+    /// <summary>Checks the password. A wrong one is counted, logged and audited, also if the client has hung up.</summary>
+    private static async Task<bool> IsRightAsync(
+        string hash,
+        string password,
+        string address,
+        Lockout lockout,
+        DenialLog denials,
+        OncePerMinute often,
+        ILogger<Sessions> logger
+    )
+    {
+        if (Hasher.VerifyHashedPassword(Schemes.Operator, hash, password) != PasswordVerificationResult.Failed)
+        {
+            return true;
+        }
+
+        bool? isLockedOut = null;
+        try
+        {
+            await lockout.FailedAsync(address, CancellationToken.None);
+            isLockedOut = await lockout.WaitOfAsync(address, CancellationToken.None) is not null;
+        }
+        finally
+        {
+            // Uncounted tries lead to no lockout, so their log lines are limited here.
+            if (isLockedOut is not null || often.Take("uncounted password") is not null)
+            {
+                Log.WrongPassword(logger, address);
+            }
+
+            await denials.RecordAsync(
+                Schemes.Password,
+                new
+                {
+                    why = "wrong password",
+                    address,
+                    locked_out = isLockedOut,
+                }
+            );
+        }
+
+        return false;
     }
 
     private static async Task<IResult> StartAsync(
@@ -172,8 +203,11 @@ internal static partial class Login
             : Results.LocalRedirect("/login");
     }
 
-    private static IResult Back(string what, string value, string? returnUrl) =>
-        Results.LocalRedirect($"/login?{what}={value}&returnUrl={Uri.EscapeDataString(Local(returnUrl))}");
+    /// <returns>The address of the sign-in page, with what it says and where the sign-in leads.</returns>
+    internal static string Again(string what, string value, string? returnUrl) =>
+        $"/login?{what}={value}&returnUrl={Uri.EscapeDataString(Local(returnUrl))}";
+
+    private static IResult Back(string what, string value, string? returnUrl) => Results.LocalRedirect(Again(what, value, returnUrl));
 
     /// <returns>A path of the console, or the start page, so that signing in can't redirect to another site.</returns>
     internal static string Local(string? url) =>

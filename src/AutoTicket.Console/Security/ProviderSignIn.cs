@@ -117,7 +117,7 @@ internal static partial class ProviderSignIn
             }
 
             context.HandleResponse();
-            context.Response.Redirect("/login?failed=1");
+            context.Response.Redirect(Login.Again("failed", "1", context.Properties?.RedirectUri));
             return Task.CompletedTask;
         };
     }
@@ -153,7 +153,7 @@ internal static partial class ProviderSignIn
             }
 
             context.HandleResponse();
-            context.Response.Redirect("/login?norole=1");
+            context.Response.Redirect(Login.Again("norole", "1", context.ReturnUri));
             return;
         }
 

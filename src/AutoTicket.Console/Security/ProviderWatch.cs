@@ -29,6 +29,9 @@ internal sealed partial class ProviderWatch(
     /// is repeated after this time and the interval.</summary>
     private static readonly TimeSpan LongestCheck = TimeSpan.FromMinutes(2);
 
+    /// <summary>The provider's clock and a slow answer may make a token expire this much earlier than the console counted.</summary>
+    private static readonly TimeSpan Skew = TimeSpan.FromMinutes(1);
+
     /// <summary>A renewed token that can't be stored is lost, and the used one would end the session.</summary>
     private static readonly TimeSpan[] Retries = [.. new[] { 1, 2, 4, 8, 16 }.Select(seconds => TimeSpan.FromSeconds(seconds))];
 
@@ -146,7 +149,7 @@ internal sealed partial class ProviderWatch(
             // Store a rotated refresh token now, because userinfo may fail.
             await StoreAsync(db, session.Id, grants.Seal(grant));
         }
-        else if (grant.AccessUntil <= Clock.GetUtcNow())
+        else if (grant.AccessUntil <= Clock.GetUtcNow() + Skew)
         {
             // Without a valid token the console can't ask, and a denial would mean nothing. The session lasts until it expires.
             return new();
@@ -212,6 +215,11 @@ internal sealed partial class ProviderWatch(
 
         answer.EnsureSuccessStatusCode();
         var message = new OpenIdConnectMessage(body);
+        if (string.IsNullOrEmpty(message.AccessToken))
+        {
+            throw new InvalidOperationException("it sent no access token");
+        }
+
         IEnumerable<string>? roles = null;
         if (!string.IsNullOrEmpty(message.IdToken))
         {
@@ -306,14 +314,20 @@ internal sealed partial class ProviderWatch(
         }
 
         answer.EnsureSuccessStatusCode();
-        // A signed response (a JWT) is no JSON object: such a provider must put roles into the ID token.
-        if (answer.Content.Headers.ContentType?.MediaType != "application/json")
+        // A signed response is no JSON object: such a provider must put roles into the ID token.
+        if (answer.Content.Headers.ContentType?.MediaType == "application/jwt")
         {
             return ([], null);
         }
 
+        // Anything else, such as the page of a proxy, says nothing about the user and counts as an outage.
         using var json = JsonDocument.Parse(CleanText.Json(await answer.Content.ReadAsByteArrayAsync(cancellationToken)));
-        if (json.RootElement.TryGetProperty("sub", out var subject) && subject.GetString() != grant.Subject)
+        if (!json.RootElement.TryGetProperty("sub", out var subject))
+        {
+            throw new InvalidOperationException("its userinfo names no user");
+        }
+
+        if (subject.GetString() != grant.Subject)
         {
             return ([], "the provider's userinfo names another user");
         }

@@ -61,6 +61,7 @@ internal static class RequestGuardsSetup
         services.Configure<CircuitOptions>(circuits =>
         {
             circuits.DisconnectedCircuitMaxRetained = limits.Retained;
+            circuits.PersistedCircuitInMemoryMaxRetained = limits.InAll;
             circuits.MaxBufferedUnacknowledgedRenderBatches = 10;
             circuits.DetailedErrors = false;
         });
@@ -197,7 +198,7 @@ internal static class TrustedProxies
 /// <summary>How many pages may be open.</summary>
 /// <param name="PerSession">In one signed-in browser.</param>
 /// <param name="InAll">In one process.</param>
-/// <param name="Retained">How many disconnected pages are kept for a reconnect; the others reload.</param>
+/// <param name="Retained">How many disconnected pages are kept for a reconnect; the others are rendered anew.</param>
 internal sealed record CircuitLimits(int PerSession, int InAll, int Retained)
 {
     public static CircuitLimits Read(IConfiguration configuration)

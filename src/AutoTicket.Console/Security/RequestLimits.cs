@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.SignalR;
 
 namespace AutoTicket.Security;
 
-/// <summary>Limits requests: sign-ins per address and minute, page connections in all and per session, and calls of some endpoints per
+/// <summary>Limits requests: sign-ins per address and minute, page connections in all, per user and per session, and calls of some endpoints per
 /// caller.</summary>
 internal sealed class RequestLimits(CircuitLimits circuits)
 {
@@ -51,9 +51,17 @@ internal sealed class RequestLimits(CircuitLimits circuits)
         {
             // A page's WebSocket is one long request.
             var all = new AtOnce("all", circuits.InAll);
-            return context.User.Identity?.AuthenticationType == Schemes.Loopback
-                ? [all]
-                : [all, new($"page of {Schemes.SessionOf(context.User) ?? CallerOf(context)}", circuits.PerSession)];
+            if (context.User.Identity?.AuthenticationType == Schemes.Loopback)
+            {
+                return [all];
+            }
+
+            var caller = CallerOf(context);
+            var session = new AtOnce($"page of {Schemes.SessionOf(context.User) ?? caller}", circuits.PerSession);
+            // The sessions of one user must leave pages for the others. All who know the password have one name.
+            return caller == Schemes.Password
+                ? [all, session]
+                : [all, session, new($"session of {caller}", Math.Max(1, circuits.InAll / 2))];
         }
 
         return context.GetEndpoint()?.Metadata.GetMetadata<AtOnce>() is { } limit

@@ -29,11 +29,17 @@ internal static class SecuritySetup
         // Without this, reading the form would throw: an ERROR for each POST that a stranger sends.
         app.Use(
             (context, next) =>
-                context.Features.Get<IAntiforgeryValidationFeature>() is { IsValid: false }
-                    ? Results
-                        .Problem(title: "The form is out of date.", detail: "Load its page again.", statusCode: 400)
-                        .ExecuteAsync(context)
-                    : next(context)
+                context.Features.Get<IAntiforgeryValidationFeature>() is { IsValid: false } ? RefuseFormAsync(context) : next(context)
         );
+    }
+
+    /// <summary>A form of our own may be older than a sign-in in another tab or a change of the role: it leads back to the console.</summary>
+    private static Task RefuseFormAsync(HttpContext context)
+    {
+        var refusal =
+            RequestGuards.IsForeign(context.Request) ? Results.Problem(title: "The form is out of date.", statusCode: 400)
+            : context.User.Identity is { IsAuthenticated: true } ? Results.LocalRedirect("/")
+            : Results.LocalRedirect("/login?failed=1");
+        return refusal.ExecuteAsync(context);
     }
 }

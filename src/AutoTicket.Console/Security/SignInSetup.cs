@@ -72,7 +72,10 @@ internal static class SignInSetup
         // Pages redirect to the sign-in; programs get a 401.
         cookie.Events.OnRedirectToLogin = context =>
         {
-            if (context.Request.Path.StartsWithSegments("/console", StringComparison.OrdinalIgnoreCase) || context.Request.Path == "/")
+            if (
+                context.Request.Path.StartsWithSegments("/console", StringComparison.OrdinalIgnoreCase)
+                || context.Request.Path.Value is "/" or "/logout"
+            )
             {
                 context.Response.Redirect(context.RedirectUri);
             }

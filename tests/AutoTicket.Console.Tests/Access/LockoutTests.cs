@@ -71,6 +71,39 @@ public sealed class LockoutTests
         Assert.Single(console.Log, line => line.Contains("wrong password from", StringComparison.Ordinal));
     }
 
+    // Checked together, all would be tried before the first is counted.
+    [Fact]
+    public async Task Wrong_passwords_that_arrive_together_get_no_more_tries_than_one_after_another()
+    {
+        await using var console = await ConsoleHost.StartAsync(settings: Settings, environment: "Staging");
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 2 * Lockout.PerAddress).Select(_ => TryAsync(console, "not it")));
+
+        Assert.Equal(Lockout.PerAddress, answers.Count(answer => answer.StartsWith("/login?wrong", StringComparison.Ordinal)));
+        Assert.Equal(Lockout.PerAddress, answers.Count(answer => answer.StartsWith("/login?wait", StringComparison.Ordinal)));
+    }
+
+    // Each open tab leads to the sign-in when a session ends, and keeps the form of then.
+    [Fact]
+    public async Task A_form_of_before_the_sign_in_in_another_tab_leads_to_the_console()
+    {
+        await using var console = await ConsoleHost.StartAsync(settings: Settings, environment: "Staging");
+        using var visitor = new Visitor(console.Address);
+        var form = await visitor.FormAsync("/login");
+        await visitor.PostFormAsync("/login", "/login", ("password", Password));
+
+        foreach (var path in new[] { "/login", "/logout" })
+        {
+            using var late = await visitor.PostFormAsync(form, path, ("password", Password));
+            Assert.Equal((HttpStatusCode.Redirect, "/"), (late.StatusCode, late.Headers.Location!.OriginalString));
+        }
+
+        Assert.Equal("/console/flags", (await visitor.GoAsync("/login?returnUrl=/console/flags")).Address.AbsolutePath);
+        using var stranger = new Visitor(console.Address);
+        using var refused = await stranger.PostFormAsync(form, "/login", ("password", Password));
+        Assert.Equal("/login?failed=1", refused.Headers.Location!.OriginalString);
+    }
+
     [Fact]
     public async Task Wrong_passwords_from_many_addresses_lock_the_sign_in_for_all_and_end_no_session()
     {

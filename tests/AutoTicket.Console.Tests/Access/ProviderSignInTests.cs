@@ -69,7 +69,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         using var visitor = new Visitor(console.Address);
         var (address, _, page) = await visitor.SignInAsync("nora");
 
-        Assert.Equal("/login?norole=1", address.PathAndQuery);
+        Assert.Equal("/login?norole=1&returnUrl=%2Fapi%2Fstatus", address.PathAndQuery);
         Assert.Contains("has no role in this console", page, StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.Unauthorized, await visitor.AskAsync("/api/status"));
         await using var db = Open(console);
@@ -347,11 +347,14 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
                 var (path, status, text) in new[]
                 {
                     ("/me", 503, ""),
+                    ("/me", 200, "<html>"),
+                    ("/me", 200, "{}"),
                     ("/token", 503, ""),
                     ("/token", 429, ""),
                     ("/token", 400, "<html>"),
                     ("/token", 400, """{"error":"temporarily_unavailable"}"""),
                     ("/token", 200, "<html>"),
+                    ("/token", 200, "{}"),
                 }
             )
             {
@@ -590,7 +593,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
                         ? new UriBuilder(to) { Query = to.Query.Replace("code=", $"{forged}&was=", StringComparison.Ordinal) }.Uri
                         : to,
             };
-            Assert.Equal("/login?failed=1", (await stranger.SignInAsync("fay")).Address.PathAndQuery);
+            Assert.Equal("/login?failed=1&returnUrl=%2Fapi%2Fstatus", (await stranger.SignInAsync("fay")).Address.PathAndQuery);
         }
 
         using var http = new HttpClient(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false })
@@ -607,7 +610,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
                     ? null
                     : new FormUrlEncodedContent([new("__RequestVerificationToken", "CfDJ8forged"), new("password", "x")]);
             using var answer = await http.SendAsync(request);
-            Assert.Equal(method == HttpMethod.Get ? HttpStatusCode.OK : HttpStatusCode.BadRequest, answer.StatusCode);
+            Assert.Equal(method == HttpMethod.Get ? HttpStatusCode.OK : HttpStatusCode.Found, answer.StatusCode);
         }
 
         Assert.Single(console.Log, line => line.Contains("sign-in at the provider failed", StringComparison.Ordinal));

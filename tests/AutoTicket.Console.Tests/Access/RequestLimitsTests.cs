@@ -42,6 +42,30 @@ public sealed class RequestLimitsTests
     }
 
     [Fact]
+    public async Task The_sessions_of_one_user_leave_pages_for_the_others()
+    {
+        var limits = new RequestLimits(new CircuitLimits(PerSession: 2, InAll: 4, Retained: 1));
+        var open = new TaskCompletionSource();
+
+        foreach (var session in new[] { "one", "another" })
+        {
+            Assert.Equal(200, await OpenAsync("vera", session));
+        }
+
+        Assert.Equal(429, await OpenAsync("vera", "a third"));
+        Assert.Equal(200, await OpenAsync("olga", "hers"));
+
+        async Task<int> OpenAsync(string user, string session)
+        {
+            var identity = new ClaimsIdentity([new(ClaimTypes.Name, user), new(Schemes.SessionClaim, session)], Schemes.Cookie);
+            var request = Request("/_blazor", new ClaimsPrincipal(identity));
+            _ = limits.InvokeAsync(request, _ => open.Task);
+            await Task.Yield();
+            return request.Response.StatusCode;
+        }
+    }
+
+    [Fact]
     public void Each_key_has_its_number_in_its_own_minute_and_is_then_forgotten()
     {
         var clock = new FakeTimeProvider();

@@ -74,15 +74,27 @@ internal sealed partial class Visitor : IDisposable
         SendAsync(new(HttpMethod.Post, new Uri(Console, path)) { Content = JsonContent.Create(body) });
 
     /// <summary>Posts a form of the console with the antiforgery token from the page.</summary>
-    public async Task<HttpResponseMessage> PostFormAsync(string page, string path, params (string Name, string Value)[] fields)
+    public async Task<HttpResponseMessage> PostFormAsync(string page, string path, params (string Name, string Value)[] fields) =>
+        await PostFormAsync(await FormAsync(page), path, fields);
+
+    /// <summary>The antiforgery token of the page.</summary>
+    public async Task<Form> FormAsync(string page) =>
+        new(
+            AntiforgeryToken()
+                .Match(await (await SendAsync(new(HttpMethod.Get, new Uri(Console, page)))).Content.ReadAsStringAsync())
+                .Groups[1]
+                .Value
+        );
+
+    public sealed record Form(string Token);
+
+    public async Task<HttpResponseMessage> PostFormAsync(Form form, string path, params (string Name, string Value)[] fields)
     {
-        var html = await (await SendAsync(new(HttpMethod.Get, new Uri(Console, page)))).Content.ReadAsStringAsync();
-        var token = AntiforgeryToken().Match(html).Groups[1].Value;
         return await SendAsync(
             new(HttpMethod.Post, new Uri(Console, path))
             {
                 Content = new FormUrlEncodedContent([
-                    new("__RequestVerificationToken", token),
+                    new("__RequestVerificationToken", form.Token),
                     .. fields.Select(field => KeyValuePair.Create(field.Name, field.Value)),
                 ]),
             }
