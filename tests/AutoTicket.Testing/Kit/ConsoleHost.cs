@@ -38,6 +38,8 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
     private readonly WebApplication _app;
     private readonly TestDatabase? _ownDatabase;
     private readonly SandboxServer? _ownSandbox;
+    private static readonly ConcurrentDictionary<ConsoleHost, bool> Live = new();
+
     private readonly LogLines _log;
 
     private ConsoleHost(WebApplication app, SandboxServer sandbox, SandboxServer? ownSandbox, TestDatabase? ownDatabase, LogLines log)
@@ -45,6 +47,7 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
         (_app, Sandbox, _ownSandbox, _ownDatabase, _log) = (app, sandbox, ownSandbox, ownDatabase, log);
         Address = new Uri(app.Urls.First());
         Http = new HttpClient { BaseAddress = Address, Timeout = Eventually.Patience };
+        Live.TryAdd(this, true);
     }
 
     public SandboxServer Sandbox { get; }
@@ -58,6 +61,15 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
     public IReadOnlyCollection<string> Log => _log.Lines;
 
     public bool ExpectsErrors { get; set; }
+
+    /// <summary>The last warnings and errors of all consoles of the process, for a test that fails on a machine that nobody can look at. Of
+    /// which test a console is, it can't tell.</summary>
+    public static string LastWarnings =>
+        string.Concat(
+            Live.Keys.Select(host => (host.Address, Lines: host.Log.Where(line => !line.StartsWith("INFO", StringComparison.Ordinal))))
+                .Where(host => host.Lines.Any())
+                .Select(host => $"\n{host.Address} logged:\n{string.Join('\n', host.Lines.TakeLast(10))}")
+        );
 
     public T Get<T>()
         where T : notnull => _app.Services.GetRequiredService<T>();
@@ -208,6 +220,7 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        Live.TryRemove(this, out _);
         Http.Dispose();
         await _app.StopAsync();
         await _app.DisposeAsync();

@@ -52,6 +52,6 @@ public static class Eventually
         } while (Stopwatch.GetElapsedTime(started) < patience);
 
         var why = lastFailure is null ? "" : $" The last try ended in {lastFailure.GetType().Name}: {lastFailure.Message}";
-        throw new TimeoutException($"Not within {patience.TotalSeconds:0.###} s: {what}.{why}", lastFailure);
+        throw new TimeoutException($"Not within {patience.TotalSeconds:0.###} s: {what}.{why}{ConsoleHost.LastWarnings}", lastFailure);
     }
 }

@@ -74,7 +74,7 @@ internal sealed class StillClock(DateTimeOffset? start = null)
             }
         }
 
-        throw new TimeoutException($"Not within {patience / pause:0} steps of {step}: {what}.");
+        throw new TimeoutException($"Not within {patience / pause:0} steps of {step}: {what}.{ConsoleHost.LastWarnings}");
 
         // A condition that outlasts its step is not asked a second time meanwhile, or slow ones would pile up.
         Task<bool> AskAsync() => asked is null or { IsCompleted: true } ? asked = condition() : asked;
