@@ -209,7 +209,7 @@ public sealed class ForeignInputTests
             }
 
             Storable((await client.CreateAsync(new("s", "h"), DateTimeOffset.MaxValue, default)).Failure?.Message ?? "x", 500);
-            Storable((await client.AddTagsAsync(1, ["auto:status"], default))?.Message ?? "x", 500);
+            Storable((await client.AddTagsAsync(1, ["auto:status"], default)).Failure?.Message ?? "x", 500);
         }
 
         Assert.True(read > 50);

@@ -217,8 +217,8 @@ internal sealed partial class FreeScoutClient(
 
     /// <summary>Adds tags to those of a conversation. It reads them first, because FreeScout's call replaces the whole list.</summary>
     /// <param name="instead">Removes the other tags with this prefix.</param>
-    /// <returns>Null: done.</returns>
-    public async Task<FreeScoutFailure?> AddTagsAsync(
+    /// <returns>The conversation as it was read. Neither value nor failure: it was deleted for good.</returns>
+    public async Task<FreeScoutAnswer<Conversation?>> AddTagsAsync(
         long id,
         IReadOnlyList<string> tags,
         CancellationToken cancellationToken,
@@ -226,27 +226,26 @@ internal sealed partial class FreeScoutClient(
     )
     {
         var found = await FindAsync(id, cancellationToken);
-        if (found.Failure is not null || found.Value is null)
+        if (found.Value is null)
         {
-            return found.Failure;
+            return found;
         }
 
         var kept = found.Value.Tags.Where(tag => instead is null || !tag.StartsWith(instead, StringComparison.OrdinalIgnoreCase));
         var merged = kept.Union(tags, StringComparer.OrdinalIgnoreCase).ToList();
-        return merged.ToHashSet(StringComparer.OrdinalIgnoreCase).SetEquals(found.Value.Tags)
-            ? null
-            : (await SendAsync(HttpMethod.Put, $"conversations/{id}/tags", new { tags = merged }, null, cancellationToken)).Failure;
+        if (merged.ToHashSet(StringComparer.OrdinalIgnoreCase).SetEquals(found.Value.Tags))
+        {
+            return found;
+        }
+
+        var reply = await SendAsync(HttpMethod.Put, $"conversations/{id}/tags", new { tags = merged }, null, cancellationToken);
+        return reply.Failure is { } failure ? failure : found;
     }
 
-    /// <summary>Changes a conversation's subject, unless a person has changed it already.</summary>
-    /// <returns>Null: done, or not needed.</returns>
-    public async Task<FreeScoutFailure?> RenameAsync(long id, string from, string to, CancellationToken cancellationToken)
-    {
-        var found = await FindAsync(id, cancellationToken);
-        return found.Failure is not null || found.Value?.Subject != from
-            ? found.Failure
-            : (await SendAsync(HttpMethod.Put, $"conversations/{id}", new { subject = to }, null, cancellationToken)).Failure;
-    }
+    /// <summary>Changes a conversation's subject.</summary>
+    /// <returns>Null: done.</returns>
+    public async Task<FreeScoutFailure?> RenameAsync(long id, string subject, CancellationToken cancellationToken) =>
+        (await SendAsync(HttpMethod.Put, $"conversations/{id}", new { subject }, null, cancellationToken)).Failure;
 
     /// <summary>Adds a note, which only agents see. It changes neither status nor assignee and sends no mail.</summary>
     /// <returns>Null: done.</returns>

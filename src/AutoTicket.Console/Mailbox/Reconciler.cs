@@ -299,7 +299,7 @@ internal sealed partial class Reconciler(
         }
 
         var missing = Comparison.MissingTags(row, found);
-        if (await freeScout.AddTagsAsync(found.Id, missing, CancellationToken.None) is not null)
+        if ((await freeScout.AddTagsAsync(found.Id, missing, CancellationToken.None)).Failure is not null)
         {
             _tagsBackoff.Refused(row, rows);
             return false;

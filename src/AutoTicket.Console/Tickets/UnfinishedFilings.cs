@@ -214,20 +214,17 @@ internal sealed partial class UnfinishedFilings(
 
     private async Task<FreeScoutFailure?> TagAsync(Ticket ticket, CancellationToken cancellationToken)
     {
-        var failure = await freeScout.AddTagsAsync(
+        var (found, failure) = await freeScout.AddTagsAsync(
             ticket.ConversationId!.Value,
             TicketDraft.TagsOf(ticket.Tag, ticket.Severity, ticket.SurfaceKey),
             cancellationToken,
             instead: TicketDraft.SeverityTag
         );
-        if (failure is null && TicketDraft.WithSeverity(ticket.Subject, ticket.Severity) is var subject && subject != ticket.Subject)
+        // Not by the row's subject: FreeScout may have a later one, whose change was not recorded. What a person wrote stays.
+        var subject = TicketMarker.Append(TicketDraft.WithSeverity(ticket.Subject, ticket.Severity), ticket.Marker);
+        if (found?.Subject is { } was && was != subject && TicketDraft.WithSeverity(was, ticket.Severity) == subject)
         {
-            failure = await freeScout.RenameAsync(
-                ticket.ConversationId.Value,
-                TicketMarker.Append(ticket.Subject, ticket.Marker),
-                TicketMarker.Append(subject, ticket.Marker),
-                cancellationToken
-            );
+            failure = await freeScout.RenameAsync(ticket.ConversationId.Value, subject, cancellationToken);
             if (failure is { Kind: FreeScoutFailureKind.Refused })
             {
                 // Some versions refuse a new subject. The tag shows the severity.

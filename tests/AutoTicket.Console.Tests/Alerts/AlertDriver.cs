@@ -186,7 +186,7 @@ internal sealed class AlertDriver : IAsyncDisposable
         }
     }
 
-    private async Task<T> QueryAsync<T>(Func<Data.AutoTicketDbContext, Task<T>> query)
+    public async Task<T> QueryAsync<T>(Func<Data.AutoTicketDbContext, Task<T>> query)
     {
         await using var db = Database.Open();
         return await query(db);

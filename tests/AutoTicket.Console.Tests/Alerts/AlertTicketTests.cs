@@ -352,6 +352,29 @@ public sealed class AlertTicketTests
             );
     }
 
+    /// <summary>The console does not know that FreeScout has the lower severity.</summary>
+    [Theory, BothDatabases, Trait("Pitfall", "T-6"), Trait("Pitfall", "T-12")]
+    public async Task A_ticket_whose_alert_gets_worse_while_the_last_change_of_its_subject_is_unconfirmed_shows_the_severity(Database kind)
+    {
+        await using var driver = await AlertDriver.StartAsync(kind);
+        await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P1));
+        await driver.EventuallyTicketsAsync(1);
+        var path = $"{FreeScoutStandIn.ApiPath}/conversations/{driver.FreeScout.Conversations[0].Id}";
+        using (driver.Sandbox.Faults.Add(new Fault(FaultKind.ResetAfter) { Match = new FaultMatch("PUT", path, Whole: true) }))
+        {
+            await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P3));
+            await Eventually.TrueAsync(() => ShowsSeverity(driver, Severity.P3), "FreeScout shows P3");
+            await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P1));
+            await Eventually.TrueAsync(
+                async () => (await driver.QueryAsync(db => db.Tickets.SingleAsync())).Severity == Severity.P1,
+                "the ticket's row is P1"
+            );
+        }
+
+        await Eventually.TrueAsync(() => ShowsSeverity(driver, Severity.P1), "FreeScout shows P1");
+        Assert.Equal(1, driver.FreeScout.CreatedCount);
+    }
+
     [Theory, BothDatabases, Trait("Pitfall", "T-6")]
     public async Task A_ticket_whose_alert_fires_again_worse_shows_the_severity_and_that_it_fires(Database kind)
     {

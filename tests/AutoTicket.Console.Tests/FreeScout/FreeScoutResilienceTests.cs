@@ -194,7 +194,7 @@ public sealed class FreeScoutResilienceTests : IAsyncLifetime
         var asked = Asked;
         _clock.Advance(TimeSpan.FromSeconds(held - 0.5));
         Assert.Equal(FreeScoutFailureKind.RateLimited, (await Client.FindAsync(7, default)).Failure!.Kind);
-        Assert.Equal(FreeScoutFailureKind.RateLimited, (await Client.AddTagsAsync(7, ["auto:status"], default))!.Kind);
+        Assert.Equal(FreeScoutFailureKind.RateLimited, (await Client.AddTagsAsync(7, ["auto:status"], default)).Failure!.Kind);
         Assert.Equal(
             (FreeScoutFailureKind.RateLimited, false),
             (
