@@ -24,14 +24,13 @@ internal sealed partial class SlackClient(
         "autoticket.slack.messages",
         description: "Direct messages, by outcome: sent, or the kind of failure."
     );
-    private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(3);
 
     private readonly string _token = options.Value.BotToken?.Trim() ?? "";
     private volatile string? _channel;
     private bool _notConfiguredLogged;
 
-    /// <summary>Sends one message to the operator, within two times <see cref="CallTimeout"/>. It can't be cancelled, because then the
-    /// caller would not know whether the message was sent, and would send it again.</summary>
+    /// <summary>Sends one message to the operator, within two times <see cref="SlackOptions.CallTimeout"/>. It can't be cancelled, because
+    /// then the caller would not know whether the message was sent, and would send it again.</summary>
     /// <param name="text">Escaped for Slack: see <see cref="SlackText"/>.</param>
     /// <returns>Null: sent.</returns>
     public async Task<SlackFailure?> SendAsync(string text)
@@ -118,7 +117,7 @@ internal sealed partial class SlackClient(
 
     private async Task<(JsonElement Body, SlackFailure? Failure)> CallAsync(string method, object arguments)
     {
-        using var timeout = new CancellationTokenSource(CallTimeout, clock);
+        using var timeout = new CancellationTokenSource(options.Value.CallTimeout, clock);
         using var request = new HttpRequestMessage(HttpMethod.Post, options.Value.ApiUrl + method);
         request.Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(arguments));
         request.Content.Headers.ContentType = new("application/json", "utf-8");
@@ -138,7 +137,11 @@ internal sealed partial class SlackClient(
             return (
                 default,
                 Fail(
-                    new(SlackFailureKind.TimedOut, $"Slack did not answer within {CallTimeout.TotalSeconds} s.", MayHaveSent: true),
+                    new(
+                        SlackFailureKind.TimedOut,
+                        $"Slack did not answer within {options.Value.CallTimeout.TotalSeconds} s.",
+                        MayHaveSent: true
+                    ),
                     method
                 )
             );

@@ -26,6 +26,9 @@ internal sealed class SlackOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:00", "23:59:59")]
     public TimeSpan RemindAt { get; set; } = TimeSpan.FromHours(9);
 
+    /// <summary>How long one call may take. No variable sets it.</summary>
+    internal TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(3);
+
     /// <summary>The Web API's address with a trailing slash.</summary>
     public string ApiUrl => string.IsNullOrWhiteSpace(BaseUrl) ? "https://slack.com/api/" : $"{BaseUrl.Trim().TrimEnd('/')}/";
 

@@ -20,7 +20,7 @@ internal sealed partial class StatusBoard(
     private readonly Lock _lock = new();
     private readonly Dictionary<string, WatchedSurface> _watched = surfaces.All.ToDictionary(
         surface => surface.Key,
-        surface => new WatchedSurface(surface, options.Value.PollInterval)
+        surface => new WatchedSurface(surface, options.Value.PollInterval, options.Value.StaleAfter)
     );
     private ImmutableArray<Action<SurfaceSnapshot>> _subscribers = [];
     private Shown? _shown;

@@ -8,6 +8,13 @@ internal sealed class StatusOptions
     [Range(typeof(TimeSpan), "00:00:00.1", "01:00:00")]
     public TimeSpan PollInterval { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>A surface without a reading for so long is stale. Two intervals; no variable sets it.</summary>
+    internal TimeSpan StaleAfter
+    {
+        get => field > TimeSpan.Zero ? field : 2 * PollInterval;
+        set;
+    }
+
     /// <summary>The timeout of surfaces that set none.</summary>
     [Range(typeof(TimeSpan), "00:00:00.05", "00:05:00")]
     public TimeSpan ProbeTimeout { get; set; } = TimeSpan.FromSeconds(10);

@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 namespace AutoTicket.Surfaces;
 
 /// <summary>A surface on the board: its readings and the state that follows from them. The board's lock guards it.</summary>
-internal sealed class WatchedSurface(Surface surface, TimeSpan pollInterval)
+internal sealed class WatchedSurface(Surface surface, TimeSpan pollInterval, TimeSpan staleAfter)
 {
     private DateTimeOffset? _since;
     private TimeSpan _lastTook;
@@ -157,7 +157,7 @@ internal sealed class WatchedSurface(Surface surface, TimeSpan pollInterval)
         Confirmed == SurfaceStatus.Unknown || Readings.IsEmpty ? SurfaceStatus.Unknown
         // Plus the time of the last probe, because the next one may still be running. A reading from the future, as after the clock was put
         // back, must not stay fresh until then.
-        : Readings[^1].Outcome == ReadingOutcome.Blind || (now - Readings[^1].CheckedAt).Duration() > (2 * pollInterval) + _lastTook
+        : Readings[^1].Outcome == ReadingOutcome.Blind || (now - Readings[^1].CheckedAt).Duration() > staleAfter + _lastTook
             ? SurfaceStatus.Stale
         : Confirmed;
 }

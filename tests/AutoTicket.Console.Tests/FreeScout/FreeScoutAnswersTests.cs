@@ -228,7 +228,6 @@ public sealed class FreeScoutAnswersTests
             {
                 ["FREESCOUT_BASE_URL"] = freeScout.AbsoluteUri,
                 ["FreeScout:RetryDelay"] = "00:00:00.02",
-                ["FreeScout:CallTimeout"] = "00:00:20",
             }
         );
 }

@@ -37,14 +37,7 @@ public sealed class JourneyHost : IAsyncLifetime
     public async Task InitializeAsync()
     {
         var sandbox = await SandboxServer.StartAsync();
-        var settings = new Dictionary<string, string?>(Settings)
-        {
-            ["Status:PollInterval"] = "01:00:00",
-            // The limits are long, because a journey may be slow on a busy machine.
-            ["Ticketing:ClickBudget"] = "00:00:25",
-            ["Ticketing:Lease"] = "00:00:30",
-            ["FreeScout:CallTimeout"] = "00:00:20",
-        };
+        var settings = new Dictionary<string, string?>(Settings) { ["Status:PollInterval"] = "01:00:00" };
         for (var i = 0; i < Keys.Length; i++)
         {
             foreach (var (name, value) in ConsoleHost.SurfaceSettings(i, Keys[i], sandbox.Surface(Keys[i]).Url))

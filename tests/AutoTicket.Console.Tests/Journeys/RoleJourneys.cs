@@ -213,9 +213,6 @@ public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : ICl
             }
 
             settings["urls"] = ConsoleHost.OverTls;
-            settings["Ticketing:ClickBudget"] = "00:00:25";
-            settings["Ticketing:Lease"] = "00:00:30";
-            settings["FreeScout:CallTimeout"] = "00:00:20";
             Console = await ConsoleHost.StartAsync(sandbox: _sandbox, settings: settings, environment: "Staging");
             await Eventually.TrueAsync(
                 () => Console.Get<StatusBoard>().Find("pay") is { Status: SurfaceStatus.Down },

@@ -24,7 +24,6 @@ public sealed class WorklistJourneys : IAsyncLifetime
             ["Ticketing:RecoveredAfter"] = "00:00:00",
             ["Ticketing:SyncInterval"] = "01:00:00",
             ["Ticketing:ReconcileInterval"] = "00:00:10",
-            ["FreeScout:CallTimeout"] = "00:00:20",
         };
         foreach (var (key, index) in new[] { "pay", "shop" }.Select((key, index) => (key, index)))
         {

@@ -259,8 +259,6 @@ public sealed class MutedAlertsTests
             sandbox.Surface("pay").Answer();
             var database = await TestDatabase.CreateAsync(kind);
             var settings = ConsoleHost.SurfaceSettings(0, "pay", sandbox.Surface("pay").Url);
-            settings["Surfaces:0:SlowAfter"] = "00:00:15";
-            settings["Surfaces:0:Timeout"] = "00:00:20";
             settings["Status:PollInterval"] = "00:00:00.5";
             settings["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1";
             settings["Slack:SinglesPerMinute"] = "50";

@@ -4,10 +4,12 @@ using AutoTicket.Audit;
 using AutoTicket.Data;
 using AutoTicket.Flags;
 using AutoTicket.Sandbox;
+using AutoTicket.Slack;
 using AutoTicket.Surfaces;
 using AutoTicket.Tests.Alerts;
 using AutoTicket.Tests.Kit;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Slack;
 
@@ -211,7 +213,8 @@ public sealed class FlagMessagesTests
                 ["DATABASE_URL"] = line.Through(database.Location),
                 ["Leader:Lease"] = "00:00:03",
                 ["Slack:RemindAt"] = remindAt,
-            }
+            },
+            services: services => services.Configure<SlackOptions>(slack => slack.CallTimeout = TimeSpan.FromSeconds(3))
         );
         await Eventually.TrueAsync(() => db.Leases.AnyAsync(lease => lease.Name == NoticeRow), "the leader knows which flips are old");
         if (words.StartsWith("are on", StringComparison.Ordinal))

@@ -12,7 +12,13 @@ public sealed class FailoverTests
     {
         await using var driver = await InvestigateDriver.StartAsync(
             Database.Postgres,
-            new Dictionary<string, string?> { ["Ticketing:Grace"] = "00:00:05" }
+            new Dictionary<string, string?>
+            {
+                ["Ticketing:ClickBudget"] = "00:00:04",
+                ["Ticketing:Lease"] = "00:00:06",
+                ["Ticketing:Grace"] = "00:00:05",
+                ["FreeScout:CallTimeout"] = "00:00:03.5",
+            }
         );
         var flags = driver.Console.Get<FlagWatch>();
         for (var cut = 0; cut < 5; cut++)

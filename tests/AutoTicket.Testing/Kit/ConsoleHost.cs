@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using AutoTicket.Data;
 using AutoTicket.Sandbox;
+using AutoTicket.Slack;
 using AutoTicket.Surfaces;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -12,6 +13,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
 
 namespace AutoTicket.Tests.Kit;
 
@@ -32,6 +34,13 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
         var today = TimeProvider.System.GetUtcNow();
         return new CertificateRequest("CN=127.0.0.1", key, HashAlgorithmName.SHA256).CreateSelfSigned(today.AddDays(-1), today.AddDays(1));
     });
+
+    private static readonly Dictionary<string, string?> PatientSettings = new()
+    {
+        ["FreeScout:CallTimeout"] = "00:00:20",
+        ["Ticketing:ClickBudget"] = "00:00:25",
+        ["Ticketing:Lease"] = "00:00:30",
+    };
 
     private static int _disposed;
 
@@ -99,7 +108,8 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
     /// <param name="sandbox">Null: the host starts one.</param>
     /// <param name="settings">Added to those that point the console to the sandbox and the database. A null value removes a
     /// setting.</param>
-    /// <param name="clock">The console's clock; null: the real one.</param>
+    /// <param name="clock">The console's clock; null: the real one. In real time, calls and readings may be late, unless a setting or a
+    /// service says otherwise.</param>
     /// <param name="services">Changes the service registrations.</param>
     public static async Task<ConsoleHost> StartAsync(
         TestDatabase? database = null,
@@ -137,17 +147,31 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
                 ["Leader:Lease"] = clock is StillClock ? "00:05:00" : null,
             }
         );
-        // A step of the clock during a check must not make its surface slow.
+        // A step of the clock, or a busy machine, must not make a surface slow during its check.
         builder.Configuration.AddInMemoryCollection(
             (settings?.Keys ?? [])
-                .Where(setting => clock is StillClock && setting.StartsWith("Surfaces:", StringComparison.Ordinal))
+                .Where(setting => clock is StillClock or not FakeTimeProvider && setting.StartsWith("Surfaces:", StringComparison.Ordinal))
                 .Select(setting => setting.Split(':')[1])
                 .Distinct()
-                .Select(index => KeyValuePair.Create($"Surfaces:{index}:SlowAfter", (string?)"00:05:00"))
+                .Select(index =>
+                    KeyValuePair.Create($"Surfaces:{index}:SlowAfter", (string?)(clock is StillClock ? "00:05:00" : "00:00:15"))
+                )
         );
+        if (clock is not FakeTimeProvider)
+        {
+            // In real time a busy machine must not make an answer or a reading late.
+            builder.Configuration.AddInMemoryCollection(PatientSettings);
+        }
+
         builder.Configuration.AddInMemoryCollection(settings ?? new Dictionary<string, string?>());
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.ConfigureHttpsDefaults(https => https.ServerCertificate = Certificate.Value));
         builder.AddAutoTicketing();
+        builder.Services.Configure<SlackOptions>(slack => slack.CallTimeout = TimeSpan.FromSeconds(20));
+        if (clock is not FakeTimeProvider)
+        {
+            builder.Services.Configure<StatusOptions>(status => status.StaleAfter = TimeSpan.FromMinutes(1) + (2 * status.PollInterval));
+        }
+
         builder.Logging.ClearProviders();
         builder.Logging.AddProvider(log);
         if (clock is not null)
@@ -212,7 +236,7 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
             [$"Surfaces:{index}:Severity"] = severity,
             [$"Surfaces:{index}:DownAfter"] = "1",
             [$"Surfaces:{index}:UpAfter"] = "1",
-            [$"Surfaces:{index}:Timeout"] = "00:00:02",
+            [$"Surfaces:{index}:Timeout"] = "00:00:20",
         };
 
     /// <summary>Stops the console, as a restart would. Disposing it afterwards only checks the log.</summary>
