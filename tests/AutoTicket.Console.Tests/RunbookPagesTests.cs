@@ -42,7 +42,7 @@ public sealed class RunbookShell : IAsyncLifetime
         _consoles = await Consoles.CreateAsync("pay");
         var sandbox = _consoles.Sandbox;
         var console = await _consoles.StartAsync(
-            new Dictionary<string, string>
+            new Dictionary<string, string>(Consoles.Hasty)
             {
                 ["CONSOLE_API_TOKENS"] = Token,
                 ["ALERTS_INGEST_TOKEN"] = Token,
@@ -91,13 +91,20 @@ public sealed class RunbookShell : IAsyncLifetime
             "the copy is fresh"
         );
 
-        (
-            await console.AskAsync(
-                HttpMethod.Post,
-                "/api/tickets/resolve",
-                JsonContent.Create(new { ids = new[] { sandbox.FreeScout.Conversations[0].Id } })
-            )
-        ).Message.EnsureSuccessStatusCode();
+        await Eventually.TrueAsync(
+            async () =>
+                (
+                    await console.AskAsync(
+                        HttpMethod.Post,
+                        "/api/tickets/resolve",
+                        JsonContent.Create(new { ids = new[] { sandbox.FreeScout.Conversations[0].Id } })
+                    )
+                )
+                    .Body.GetProperty("results")[0]
+                    .GetProperty("result")
+                    .GetString() == "resolved",
+            "the ticket is resolved"
+        );
 
         // A file that bash reads before it runs the commands.
         var played = Path.Combine(_folder.FullName, "played");

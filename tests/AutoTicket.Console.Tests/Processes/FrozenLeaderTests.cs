@@ -23,9 +23,8 @@ public sealed class FrozenLeaderTests : Replicas
             "the outage has its ticket and its DM"
         );
         await WaitForCyclesAsync(2);
-        // The leader's lease and every claim that it made have expired.
-        var past = 2 * (Consoles.LeaderLease + Consoles.Lease);
-        await Eventually.TrueAsync(() => Stopwatch.GetElapsedTime(since) > past, "all leases have expired", 2 * past);
+        var past = 2 * Consoles.LeaderLease;
+        await Eventually.TrueAsync(() => Stopwatch.GetElapsedTime(since) > past, "the leader's lease has long expired");
 
         frozen.Thaw();
 
@@ -35,8 +34,7 @@ public sealed class FrozenLeaderTests : Replicas
         await WaitForCyclesAsync(2);
         Pay.Answer();
         await AssertNotifiedOnceAsync();
-        // The probe that was interrupted by the freeze has no stored reading.
-        await AssertOneProbesAsync(interrupted: 1);
+        await AssertOneProbesAsync();
         await using var db = All.Database.Open();
         var times = await db
             .SurfaceReadings.Where(reading => reading.SurfaceKey == "pay")

@@ -135,7 +135,7 @@ public sealed class KilledPipelineTests : IAsyncLifetime
     private Task<ConsoleHost> StartHostAsync() => _all.StartHostAsync(Settings(null));
 
     private static Dictionary<string, string> Settings(Dictionary<string, string>? settings) =>
-        new(settings ?? [])
+        new(Consoles.Hasty.Concat(settings ?? []))
         {
             ["ALERTS_INGEST_TOKEN"] = Token,
             ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",

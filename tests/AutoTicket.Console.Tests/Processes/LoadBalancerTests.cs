@@ -64,15 +64,7 @@ public sealed class LoadBalancerTests(LoadBalancerTests.Balanced consoles) : ICl
         public async Task InitializeAsync()
         {
             _consoles = await Consoles.CreateAsync("pay", "shop", "mail");
-            var settings = new Dictionary<string, string>
-            {
-                ["CONSOLE_PUBLIC_URL"] = Address.AbsoluteUri,
-                // Long limits: these tests check the page's connection, not the speed of a click.
-                ["FreeScout__CallTimeout"] = "00:00:20",
-                ["Ticketing__ClickBudget"] = "00:00:20",
-                ["Ticketing__Grace"] = "00:00:20",
-                ["Ticketing__Lease"] = "00:00:30",
-            };
+            var settings = new Dictionary<string, string> { ["CONSOLE_PUBLIC_URL"] = Address.AbsoluteUri };
             var started = new[] { await _consoles.StartHostAsync(settings), await _consoles.StartHostAsync(settings) };
             Line = TcpProxy.To(started[1].Address.AbsoluteUri);
             _nginx = ToolProcess.Start(

@@ -9,12 +9,11 @@ public sealed class ReplicasTests : Replicas
 {
     /// <summary>Covers the production lease of 10 s, a third of it until the next check, and a busy machine.</summary>
     private static readonly TimeSpan Takeover = Eventually.Patience;
-    private static readonly Dictionary<string, string> ProductionLease = new(NotifyingSettings) { ["Leader__Lease"] = "00:00:10" };
 
     [Fact, Trait("Pitfall", "T-25"), Trait("Pitfall", "T-2"), Trait("Pitfall", "T-4")]
     public async Task A_killed_leader_is_replaced_after_its_lease_and_no_board_shows_a_wrong_state()
     {
-        var (leader, others) = await StartAsync(3, ProductionLease);
+        var (leader, others) = await StartAsync(3, NotifyingSettings);
         Pay.Answer(503);
         await Eventually.TrueAsync(
             async () => DirectMessages.Count == 1 && All.TicketsOf("pay").Count == 1 && await DeliveredAsync() == 2,
@@ -45,7 +44,7 @@ public sealed class ReplicasTests : Replicas
             seen
         );
         await Task.WhenAll(others.Select(other => ShowsAsync(other, "down", Eventually.Patience)));
-        Assert.Single(others, Leads);
+        await Eventually.TrueAsync(() => others.Count(Leads) == 1, "one of the others leads");
         Pay.Answer();
         await AssertNotifiedOnceAsync();
         await AssertOneProbesAsync();
@@ -70,14 +69,7 @@ public sealed class ReplicasTests : Replicas
     [Fact]
     public async Task A_stopped_leader_finishes_its_filing_and_the_next_leader_does_not_repeat_it()
     {
-        var patient = new Dictionary<string, string>(NotifyingSettings)
-        {
-            ["FreeScout__CallTimeout"] = "00:00:20",
-            ["Ticketing__ClickBudget"] = "00:00:20",
-            ["Ticketing__Grace"] = "00:00:20",
-            ["Ticketing__Lease"] = "00:00:30",
-        };
-        var (leader, others) = await StartAsync(2, patient);
+        var (leader, others) = await StartAsync(2, NotifyingSettings);
         var slow = All.Sandbox.Faults.Add(new(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate });
         Pay.Answer(503);
         await Eventually.TrueAsync(() => All.Sandbox.FreeScout.CreatesInFlight == 1, "FreeScout has the request");

@@ -1,9 +1,10 @@
+using System.Net;
 using AutoTicket.Sandbox;
 
 namespace AutoTicket.Tests.Processes;
 
 /// <summary>Two replicas for all tests of a class, one in a process of its own. Each test clicks on other surfaces.</summary>
-public sealed class TwoConsoles : IAsyncLifetime
+public class TwoConsoles : IAsyncLifetime
 {
     private static readonly string[] Surfaces = [.. Enumerable.Range(0, 12).Select(n => $"s{n}")];
     private int _used;
@@ -22,16 +23,39 @@ public sealed class TwoConsoles : IAsyncLifetime
     public async Task InitializeAsync()
     {
         All = await Consoles.CreateAsync(Surfaces);
-        // A long click budget, so that on a busy machine a click that waits for another's filing still gets its ticket.
-        var patient = new Dictionary<string, string>
-        {
-            ["Ticketing__ClickBudget"] = "00:00:04",
-            ["Ticketing__Lease"] = "00:00:06",
-            ["Ticketing__Grace"] = "00:00:04",
-        };
-        var other = All.StartHostAsync(patient);
-        (A, B) = (await All.StartAsync(patient), await other);
+        var other = All.StartHostAsync(Settings);
+        (A, B) = (await All.StartAsync(Settings), await other);
     }
 
     public async Task DisposeAsync() => await All.DisposeAsync();
+
+    internal ActiveFault FailCreates(Fault fault) => Sandbox.Faults.Add(fault with { Match = FaultMatch.FreeScoutCreate });
+
+    /// <summary>Sends forty clicks at once, half to each process. Each is answered with 200.</summary>
+    internal async Task<Answer[]> ClickFortyTimesAsync(string surface)
+    {
+        var answers = await Task.WhenAll(Enumerable.Range(0, 40).Select(n => ClickAsync(n % 2 == 0 ? A : B, surface)));
+        Assert.All(answers, answer => Assert.Equal(HttpStatusCode.OK, answer.Status));
+        return answers;
+    }
+
+    /// <summary>PostgreSQL on a busy machine may take longer than a click's timeout: 503 asks the user to try again.</summary>
+    private static async Task<Answer> ClickAsync(IConsole console, string surface)
+    {
+        var answer = await console.InvestigateAsync(surface);
+        for (var again = 0; answer.Status == HttpStatusCode.ServiceUnavailable && again < 5; again++)
+        {
+            answer = await console.InvestigateAsync(surface);
+        }
+
+        return answer;
+    }
+
+    protected virtual IReadOnlyDictionary<string, string>? Settings => null;
+}
+
+/// <summary>Two replicas that take over a lost claim within seconds.</summary>
+public sealed class TwoHastyConsoles : TwoConsoles
+{
+    protected override IReadOnlyDictionary<string, string> Settings => Consoles.Hasty;
 }

@@ -20,7 +20,7 @@ public static partial class RunbookTests
             await using var sandbox = await SandboxServer.StartAsync();
             sandbox.Surface("pay").Answer(503);
             var settings = ConsoleHost.SurfaceSettings(0, "pay", sandbox.Surface("pay").Url);
-            settings["Status:PollInterval"] = "00:00:00.2";
+            settings["Status:PollInterval"] = "00:00:00.5";
             await using var console = await ConsoleHost.StartAsync(sandbox: sandbox, settings: settings);
             var board = console.Get<StatusBoard>();
             var investigator = console.Get<Investigator>();
@@ -51,7 +51,12 @@ public static partial class RunbookTests
             var console = await consoles.StartHostAsync(
                 new Dictionary<string, string> { ["Ticketing__RecoveredAfter"] = "00:00:00", ["Ticketing__ReconcileInterval"] = "00:00:01" }
             );
-            var first = (await console.InvestigateAsync("pay")).Ticket!.Value;
+            long? ticket = null;
+            await Eventually.TrueAsync(
+                async () => (ticket = (await console.InvestigateAsync("pay")).Ticket) is not null,
+                "a click files a ticket"
+            );
+            var first = ticket!.Value;
             consoles.Sandbox.Surface("pay").Answer(200);
 
             // The console marks the ticket and leaves it open.

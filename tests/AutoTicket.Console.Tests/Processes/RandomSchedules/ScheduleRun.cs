@@ -99,6 +99,10 @@ internal sealed class ScheduleRun : IAsyncDisposable
             ["Alerts__QuietPeriod"] = "00:00:01",
             ["Slack__SinglesPerMinute"] = "60",
             ["Diagnostics__CanaryInterval"] = "00:00:02",
+            ["Leader__Lease"] = "00:00:04",
+            ["Ticketing__ClickBudget"] = "00:00:02",
+            ["Ticketing__Lease"] = "00:00:04",
+            ["FreeScout__CallTimeout"] = "00:00:01.2",
             // The spacing is longer than the lag of the lists. The grace period is longer than a late commit plus that lag.
             ["Ticketing__LookupSpacing"] = "00:00:02.2",
             ["Ticketing__Grace"] = $"{Schedule.Grace / 1_000}s",
