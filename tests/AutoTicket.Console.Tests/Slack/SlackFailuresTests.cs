@@ -205,7 +205,8 @@ public sealed class SlackFailuresTests
         for (var sent = 1; sent <= 4; sent++)
         {
             var pass = slack.DeliverAsync(notices);
-            await slack.Clock.AdvanceUntilAsync(TimeSpan.FromSeconds(0.1), () => Task.FromResult(pass.IsCompleted), "it gives up");
+            await Eventually.TrueAsync(() => slack.Messages.Count == sent, "Slack has the message");
+            await slack.Clock.AdvanceUntilAsync(TimeSpan.FromSeconds(1.5), () => Task.FromResult(pass.IsCompleted), "it gives up");
             Assert.All(await pass, outcome => Assert.Equal("degraded: timed_out", outcome.Decision.Text));
             Assert.Equal(sent, slack.Messages.Count);
             slack.Clock.Advance(SlackHealth.LongestHold);

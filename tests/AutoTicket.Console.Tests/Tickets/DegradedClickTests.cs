@@ -240,7 +240,7 @@ public sealed class DegradedClickTests
     [Fact]
     public async Task A_click_while_the_database_hangs_is_answered_within_six_seconds()
     {
-        var clock = new StillClock();
+        var clock = new StillClock { LongestShortTimeout = TimeSpan.FromSeconds(6) };
         await using var sandbox = await SandboxServer.StartAsync(new SandboxSettings { Clock = clock });
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var line = TcpProxy.To(database.Location);

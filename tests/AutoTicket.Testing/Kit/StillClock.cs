@@ -5,20 +5,26 @@ namespace AutoTicket.Tests.Kit;
 
 /// <summary>
 /// A clock that stands still until the test moves it. Pauses under a second pass in real time, because the test often waits for their end
-/// and would never move the clock. A timeout follows the clock, but takes at least two real seconds, so that a step of the clock does not
-/// cancel work in progress.
+/// and would never move the clock. A timeout follows the clock, but takes at least ten real seconds, so that a step of the clock does not
+/// cancel work in progress on a busy machine. A short one takes at least two, so that tests of a hang end soon.
 /// </summary>
 internal sealed class StillClock(DateTimeOffset? start = null)
     : FakeTimeProvider(start ?? new DateTimeOffset(2026, 11, 23, 12, 0, 0, TimeSpan.Zero))
 {
     private static readonly TimeSpan LongestRealPause = TimeSpan.FromSeconds(1);
 
-    private static readonly TimeSpan ShortestTimeout = TimeSpan.FromSeconds(2);
+    /// <summary>Timeouts up to this one take two real seconds, longer ones ten.</summary>
+    public TimeSpan LongestShortTimeout { get; init; } = TimeSpan.FromSeconds(3);
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
         dueTime >= TimeSpan.Zero && dueTime < LongestRealPause && period < LongestRealPause
             ? System.CreateTimer(callback, state, dueTime, period)
-        : IsTimeout(state) ? new RealTimeout(passed => base.CreateTimer(passed, null, dueTime, period), () => callback(state))
+        : IsTimeout(state)
+            ? new RealTimeout(
+                passed => base.CreateTimer(passed, null, dueTime, period),
+                () => callback(state),
+                TimeSpan.FromSeconds(dueTime <= LongestShortTimeout ? 2 : 10)
+            )
         : base.CreateTimer(callback, state, dueTime, period);
 
     // A CancellationTokenSource that cancels itself, or the timer of Task.WaitAsync. Task.Delay uses neither.
@@ -86,12 +92,12 @@ internal sealed class StillClock(DateTimeOffset? start = null)
         private readonly ITimer _timer;
         private readonly Timer _realTimer;
 
-        public RealTimeout(Func<TimerCallback, ITimer> create, Action pass)
+        public RealTimeout(Func<TimerCallback, ITimer> create, Action pass, TimeSpan shortest)
         {
             _realTimer = new Timer(_ => pass());
             _timer = create(_ =>
             {
-                var left = ShortestTimeout - Stopwatch.GetElapsedTime(_set);
+                var left = shortest - Stopwatch.GetElapsedTime(_set);
                 _realTimer.Change(left > TimeSpan.Zero ? left : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
             });
         }
