@@ -34,7 +34,7 @@ public sealed class SkewedClockTests
         Assert.Equal(("filed", filed.Ticket), filed);
         Assert.Equal(("already_open", filed.Ticket), await InvestigateAsync(slow));
 
-        await AgeAsync(database, "59 minutes 50 seconds");
+        await AgeAsync(database, "55 minutes");
         Assert.Equal(("already_open", filed.Ticket), await InvestigateAsync(fast));
         Assert.Equal(("already_open", filed.Ticket), await InvestigateAsync(slow));
 
