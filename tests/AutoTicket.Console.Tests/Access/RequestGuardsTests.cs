@@ -6,7 +6,9 @@ using AutoTicket.Audit;
 using AutoTicket.Data;
 using AutoTicket.Security;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.SignalR;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Access;
 
@@ -200,7 +202,9 @@ public sealed class RequestGuardsTests
     {
         await using var console = await ConsoleHost.StartAsync(
             settings: new Dictionary<string, string?>(Password) { ["Circuits:PerSession"] = "2", ["Circuits:InAll"] = "3" },
-            environment: "Staging"
+            environment: "Staging",
+            // The test's sockets send no handshake.
+            services: services => services.Configure<HubOptions>(hub => hub.HandshakeTimeout = TimeSpan.FromMinutes(5))
         );
         var (ada, bea) = (await SignInAsync(console), await SignInAsync(console));
         using var first = await ConnectAsync(console, ada);

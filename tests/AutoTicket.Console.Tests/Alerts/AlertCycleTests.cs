@@ -18,7 +18,7 @@ public sealed class AlertCycleTests
     public async Task A_cycle_over_delivered_alerts_costs_the_same_for_any_number_of_them()
     {
         await using var driver = await AlertDriver.StartAsync(Database.Postgres, NoBudget);
-        var counts = new List<long>();
+        var most = 0L;
         long commands = 0;
         using var meter = new MeterListener();
         meter.InstrumentPublished = (instrument, listener) =>
@@ -51,12 +51,24 @@ public sealed class AlertCycleTests
                 "all are delivered",
                 TimeSpan.FromSeconds(120)
             );
-            // Long enough for all periodic work: two cycles, and the signals' poll every five seconds.
-            var before = commands;
-            await Task.Delay(TimeSpan.FromSeconds(6));
-            counts.Add(commands - before);
+            if (more == 10)
+            {
+                most = Math.Max(await CountAsync(), await CountAsync());
+            }
         }
 
-        Assert.InRange(counts[1], 1, (counts[0] * 1.5) + 10);
+        // On a busy machine a count may have the statements of a longer time.
+        await Eventually.TrueAsync(
+            async () => await CountAsync() is > 0 and var count && count <= (most * 1.5) + 10,
+            "a cycle costs the same"
+        );
+
+        // Long enough for all periodic work: two cycles, and the signals' poll every five seconds.
+        async Task<long> CountAsync()
+        {
+            var before = Interlocked.Read(ref commands);
+            await Task.Delay(TimeSpan.FromSeconds(6));
+            return Interlocked.Read(ref commands) - before;
+        }
     }
 }

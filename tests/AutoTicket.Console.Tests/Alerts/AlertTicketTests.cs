@@ -185,7 +185,8 @@ public sealed class AlertTicketTests
             settings: new Dictionary<string, string?>
             {
                 ["Ticketing:FloodBudgetPerSource"] = "2",
-                ["FreeScout:CallTimeout"] = "00:00:02",
+                // The second fails after it, and a busy machine switches the flag off before.
+                ["FreeScout:CallTimeout"] = "00:00:12",
                 ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = null,
             }
         );
@@ -210,7 +211,13 @@ public sealed class AlertTicketTests
     public async Task A_recurring_alert_gets_its_ticket_from_a_slow_FreeScout()
     {
         await using var driver = await AlertDriver.StartAsync(
-            settings: new Dictionary<string, string?> { ["Ticketing:SyncInterval"] = "00:00:01" }
+            settings: new Dictionary<string, string?>
+            {
+                ["Ticketing:SyncInterval"] = "00:00:01",
+                ["Ticketing:ClickBudget"] = "00:00:12",
+                ["Ticketing:Lease"] = "00:00:15",
+                ["FreeScout:CallTimeout"] = "00:00:10.5",
+            }
         );
         await driver.RaiseAsync(AlertDriver.Say());
         await driver.EventuallyTicketsAsync(1);
@@ -225,7 +232,7 @@ public sealed class AlertTicketTests
         await db.Tickets.ExecuteUpdateAsync(set => set.SetProperty(row => row.PostedAt, then));
 
         driver.Sandbox.Faults.Add(
-            new Fault(FaultKind.Delay) { Match = InvestigateDriver.OneConversation, Delay = TimeSpan.FromSeconds(2.5) }
+            new Fault(FaultKind.Delay) { Match = InvestigateDriver.OneConversation, Delay = TimeSpan.FromSeconds(7.5) }
         );
         await driver.RaiseAsync(AlertDriver.Say());
 
@@ -417,25 +424,27 @@ public sealed class AlertTicketTests
         Assert.Single(Notes(driver), note => note.StartsWith("Fires again", StringComparison.Ordinal));
     }
 
-    /// <summary>Both were due after an outage. Otherwise "Recovered" would be the ticket's last word.</summary>
+    /// <summary>Both become due during a pass, so the next one has both. Otherwise "Recovered" would be the ticket's last word.</summary>
     [Fact]
     public async Task The_end_of_an_alert_is_noted_before_it_fires_again()
     {
         await using var driver = await AlertDriver.StartAsync(
-            settings: new Dictionary<string, string?> { ["Alerts:QuietPeriod"] = "00:00:00", ["FreeScout:BreakDuration"] = "00:00:00.5" }
+            settings: new Dictionary<string, string?> { ["Alerts:QuietPeriod"] = "00:00:00" }
         );
         await driver.RaiseAsync(AlertDriver.Say());
         await driver.EventuallyTicketsAsync(1);
         await driver.EventuallySettledAsync();
-        var down = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 503 });
+        var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate });
+        await driver.RaiseAsync(AlertDriver.Say("another"));
+        await Eventually.TrueAsync(() => driver.FreeScout.CreatesInFlight == 1, "a pass is under way");
         await driver.RaiseAsync(AlertDriver.Say(firing: false));
         await driver.RaiseAsync(AlertDriver.Say());
-        Assert.Equal(2, (await driver.AlertsAsync()).Count);
-        down.Dispose();
+        Assert.Equal(3, (await driver.AlertsAsync()).Count);
+        slow.Dispose();
 
         await driver.EventuallySettledAsync();
 
-        Assert.Equal(1, driver.FreeScout.CreatedCount);
+        Assert.Equal(2, driver.FreeScout.CreatedCount);
         Assert.StartsWith("Fires again", Notes(driver)[^1], StringComparison.Ordinal);
         Assert.StartsWith("Recovered", Notes(driver)[^2], StringComparison.Ordinal);
     }

@@ -32,20 +32,20 @@ public sealed class DiagnosticsJourneys
         await using var page = await ConsolePage.OpenAsync(console.Host, "/console/status", width);
         await page.Link("Diagnostics").ClickAsync();
         var verdict = page.Page.Locator(".verdict");
+        var steps = page.Page.GetByRole(AriaRole.List, new() { Name = "Pipeline checks", Exact = true });
         // On a busy machine a check may time out: the operator runs them again.
         await RunAgainUntilAsync(
             async () =>
                 (await verdict.InnerTextAsync()).Contains(
                     "DMs are being sent, tickets are not: the FreeScout key was rejected at ",
                     StringComparison.Ordinal
-                ),
-            "the verdict names the key"
+                )
+                && await steps.Locator("[data-state=Failed]").CountAsync() == 1,
+            "the verdict names the key, and nothing else fails"
         );
-        var steps = page.Page.GetByRole(AriaRole.List, new() { Name = "Pipeline checks", Exact = true });
         await Assertions
             .Expect(page.Page.Locator("[data-step]"))
             .ToHaveCountAsync(console.Host.Get<AutoTicket.Diagnostics.PipelineDiagnostics>().Steps.Count);
-        await Assertions.Expect(steps.Locator("[data-state=Failed]")).ToHaveCountAsync(1);
         await Assertions.Expect(steps.Locator("[data-step=key_valid]")).ToContainTextAsync("Create a new key in FreeScout");
         // The checks that are OK are folded.
         await Assertions.Expect(page.Page.Locator("[data-step][data-state=Ok]").First).ToBeHiddenAsync();
@@ -53,7 +53,7 @@ public sealed class DiagnosticsJourneys
         await Assertions
             .Expect(steps.Locator("[data-step=key_valid] a"))
             .ToHaveAttributeAsync("href", "https://wiki.example.org/console/docs/ops/runbooks/console-auto-ticketing.md#no-tickets");
-        await Assertions.Expect(page.Page.Locator("[data-condition=KeyInvalid]")).ToContainTextAsync("alerts in 9 min");
+        await Assertions.Expect(page.Page.Locator("[data-condition=KeyInvalid]")).ToContainTextAsync(new Regex(@"alerts in \d+ min"));
         Assert.Equal(width, await page.Page.EvaluateAsync<int>("() => document.documentElement.scrollWidth"));
         await page.ScreenshotAsync($"diagnostics-{width}");
 

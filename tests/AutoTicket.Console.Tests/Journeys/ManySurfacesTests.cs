@@ -47,8 +47,6 @@ public sealed class ManySurfacesTests(ITestOutputHelper output)
             commands.Texts,
             text => text.StartsWith("SELECT", StringComparison.Ordinal) && text.Contains("FROM \"surface_", StringComparison.Ordinal)
         );
-        // The limit is one second. The margin is for a machine that runs other tests at the same time.
-        Assert.InRange(live, TimeSpan.Zero, TimeSpan.FromSeconds(8));
 
         // Back from a surface, its group is unfolded to its row.
         await board.Button($"Show all {Surfaces}").ClickAsync();

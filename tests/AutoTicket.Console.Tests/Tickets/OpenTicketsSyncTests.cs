@@ -220,6 +220,7 @@ public sealed class OpenTicketsSyncTests
     public async Task A_full_sync_reads_at_most_ten_tickets_by_id_and_none_that_is_listed()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
+        await driver.WaitForFirstSyncAsync();
         for (var number = 0; number < 5; number++)
         {
             await ReconciliationTest.FileAsync(driver, $"alert-{number}", TicketTags.Alert);

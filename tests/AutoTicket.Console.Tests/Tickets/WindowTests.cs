@@ -204,7 +204,7 @@ public sealed class WindowTests
         var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = InvestigateDriver.OneConversation });
 
         var clicking = driver.ClickAsync();
-        await Eventually.TrueAsync(() => slow.Hits == 4, "FreeScout is asked for all four");
+        await Eventually.TrueAsync(() => slow.Hits >= 4, "FreeScout is asked for all four");
         _clock.Advance(TimeSpan.FromSeconds(1.1));
         slow.Dispose();
 
@@ -249,7 +249,7 @@ public sealed class WindowTests
         _clock.Advance(TimeSpan.FromSeconds(1));
         var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = InvestigateDriver.OneConversation });
         var clicking = driver.ClickAsync();
-        await Eventually.TrueAsync(() => slow.Hits == 1, "FreeScout is asked");
+        await Eventually.TrueAsync(() => slow.Hits >= 1, "FreeScout is asked");
         _clock.Advance(TimeSpan.FromSeconds(2.4));
         slow.Dispose();
 

@@ -146,7 +146,7 @@ internal sealed class InvestigateDriver : IAsyncDisposable
         {
             using var answer = await _consoles[console]
                 .Http.PostAsync(new Uri($"/api/surfaces/{surface}/investigate", UriKind.Relative), null);
-            if (answer.StatusCode == HttpStatusCode.ServiceUnavailable && again < 5)
+            if (answer.StatusCode == HttpStatusCode.ServiceUnavailable && again < 20)
             {
                 // PostgreSQL on a busy machine may take longer than a click's timeout. The response asks the user to try again.
                 continue;
