@@ -37,7 +37,7 @@ public sealed partial class SecretScanTests
         consoles.Sandbox.FreeScout.ApiKey = Planted["FREESCOUT_API_KEY"];
         consoles.Sandbox.Slack.BotToken = Planted["SLACK_BOT_TOKEN"];
         var console = await consoles.StartAsync(
-            new Dictionary<string, string>(Planted)
+            new Dictionary<string, string>(Consoles.Hasty.Concat(Planted))
             {
                 // No provider listens there; only a sign-in would call it.
                 ["OIDC_AUTHORITY"] = "http://127.0.0.1:1",
