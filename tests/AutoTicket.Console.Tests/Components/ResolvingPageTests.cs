@@ -70,7 +70,7 @@ public sealed class ResolvingPageTests : ComponentTest
             {
                 ["Ticketing:RecoveredAfter"] = "00:00:00",
                 ["Ticketing:SyncInterval"] = "01:00:00",
-                // Short, so that the surface recovers soon and does not become stale.
+                // Short, so that the surface recovers soon.
                 ["Status:PollInterval"] = "00:00:01",
             }
         );
