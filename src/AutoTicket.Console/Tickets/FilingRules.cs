@@ -91,25 +91,32 @@ internal static class FilingRules
     )
     {
         var stillBlocking = blocking.Where(row => !closed.Contains(row.Id)).ToList();
+        var mayBeReopened = isForAlert && latest is { State: TicketState.Closed, ConversationId: not null } && !closed.Contains(latest.Id);
         if (stillBlocking.Count == 0)
         {
-            return claim is null
-                ? new FilingStep.Wait()
-                : new FilingStep.Post(
-                    latest,
-                    isForAlert && latest is { State: TicketState.Closed, ConversationId: not null } && !closed.Contains(latest.Id)
-                );
+            return claim is null ? new FilingStep.Wait() : new FilingStep.Post(latest, mayBeReopened);
         }
 
-        if (stillBlocking.Find(IsHeld) is { } held)
+        var held = stillBlocking.Find(IsHeld);
+        if (held is { State: TicketState.Filing } && held.LeaseUntil > now)
         {
-            return held.State == TicketState.Filing && held.LeaseUntil > now ? new FilingStep.Wait() : new FilingStep.LookUp(held);
+            return new FilingStep.Wait();
         }
 
-        return stillBlocking.Find(row => row.ConversationId is null) is { } lost ? new FilingStep.MarkIdLost(lost)
-            : stillBlocking.Find(row => row.ConfirmedAt >= startedAt && row.State == TicketState.Open) is { } recent
-                ? new FilingStep.AlreadyOpen(recent)
-            : new FilingStep.Ask(stillBlocking);
+        if (held is null && stillBlocking.Find(row => row.ConversationId is null) is { } lost)
+        {
+            return new FilingStep.MarkIdLost(lost);
+        }
+
+        if (stillBlocking.Find(row => row.ConfirmedAt >= startedAt && row.State == TicketState.Open) is { } recent)
+        {
+            return new FilingStep.AlreadyOpen(recent);
+        }
+
+        // Also before a lost answer is looked up, because it may be posted again.
+        var known = stillBlocking.Where(row => row.ConversationId is not null);
+        List<Ticket> asked = [.. mayBeReopened ? known.Append(latest!).DistinctBy(row => row.Id) : known];
+        return asked.Count > 0 ? new FilingStep.Ask(asked) : new FilingStep.LookUp(held!);
     }
 
     /// <summary>The answer that decides: the first open ticket, else the first unknown one (last seen open before last seen closed). Null:

@@ -71,7 +71,18 @@ public sealed class FilingRulesTests
         var abandoned = Row(1, TicketState.Filing) with { LeaseUntil = Now };
 
         Assert.Equal(new FilingStep.LookUp(lost), Next(null, [lost]));
-        Assert.Equal(new FilingStep.LookUp(abandoned), Next(null, [Row(2, TicketState.Open), abandoned]));
+        Assert.Equal(new FilingStep.LookUp(abandoned), Next(null, [Row(2, TicketState.Open), abandoned], closed: [2]));
+    }
+
+    [Fact]
+    public void Before_a_lost_answer_is_looked_up_the_other_tickets_are_read_from_FreeScout()
+    {
+        var (lost, open, closed) = (Row(3, TicketState.Unconfirmed), Row(2, TicketState.Open), Row(1, TicketState.Closed, minutes: 90));
+
+        Assert.Equal([open], Assert.IsType<FilingStep.Ask>(Next(null, [lost, open])).Tickets);
+        Assert.Equal([closed], Assert.IsType<FilingStep.Ask>(Next(null, [lost], latest: closed, isForAlert: true)).Tickets);
+        Assert.Equal(new FilingStep.LookUp(lost), Next(null, [lost], latest: closed));
+        Assert.Equal(new FilingStep.LookUp(lost), Next(null, [lost], latest: closed, isForAlert: true, closed: [1]));
     }
 
     [Fact]

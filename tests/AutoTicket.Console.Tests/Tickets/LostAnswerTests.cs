@@ -283,6 +283,23 @@ public sealed class LostAnswerTests
         Assert.False((await driver.AssertOneTicketAsync()).GetProperty("adopted").GetBoolean());
     }
 
+    [Theory, BothDatabases]
+    [Trait("Pitfall", "T-12")]
+    public async Task A_filing_is_not_posted_again_once_the_ticket_before_it_is_reopened(Database kind)
+    {
+        await using var driver = await InvestigateDriver.StartAsync(kind, clock: _clock);
+        var old = (await driver.ClickAsync()).Ticket!.Id;
+        driver.FreeScout.Close(old);
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
+        Assert.True((await driver.ClickAsync()).Degraded);
+        driver.FreeScout.Reopen(old);
+
+        var click = await driver.ClickUntilThereIsATicketAsync(TimeSpan.FromSeconds(5));
+
+        Assert.Equal(("already_open", old, 1), (click.Disposition, click.Ticket!.Id, driver.FreeScout.CreatedCount));
+    }
+
     [Fact]
     public async Task Two_look_ups_in_quick_succession_prove_nothing()
     {
