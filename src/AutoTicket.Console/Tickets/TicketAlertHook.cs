@@ -287,7 +287,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             var (outcome, failure) = notice.IsNote
                 ? await _notes.WriteAsync(notice, CancellationToken.None)
                 : await FileAsync(notice, pass);
-            if (notice.IsNote && notice.IsWorse && outcome.Decision == DecisionWord.TicketClosed)
+            if (notice is { Kind: NoticeKind.SeverityChanged, IsWorse: true } && outcome.Decision == DecisionWord.TicketClosed)
             {
                 (outcome, failure) = await FileAnotherAsync(notice, pass);
             }

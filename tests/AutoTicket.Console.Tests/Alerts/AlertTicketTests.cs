@@ -320,6 +320,30 @@ public sealed class AlertTicketTests
         await CloseAndRaiseAsync(driver, Severity.P1);
     }
 
+    [Fact, Trait("Pitfall", "T-11")]
+    public async Task An_alert_that_ends_before_it_gets_another_ticket_gets_none()
+    {
+        var clock = new StillClock();
+        await using var driver = await AlertDriver.StartAsync(
+            settings: new Dictionary<string, string?> { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = null },
+            clock: clock
+        );
+        await driver.FlipAsync(true);
+        await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P2));
+        await driver.EventuallyTicketsAsync(1);
+        await driver.EventuallySettledAsync();
+        driver.FreeScout.Close(driver.FreeScout.Conversations[0].Id);
+        await driver.FlipAsync(false);
+        await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P1));
+        await driver.EventuallyDecidedAsync("flag off");
+
+        await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P1, firing: false));
+        await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(10), driver.IsSettledAsync, "nothing is left to do");
+
+        Assert.Contains(await driver.DecisionsAsync(), decision => decision.Word == DecisionWord.TicketClosed);
+        Assert.Equal(1, driver.FreeScout.CreatedCount);
+    }
+
     private static async Task CloseAndRaiseAsync(AlertDriver driver, Severity severity)
     {
         var old = driver.FreeScout.Conversations[0];
