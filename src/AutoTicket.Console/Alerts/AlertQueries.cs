@@ -11,6 +11,9 @@ internal sealed class AlertQueries : IDisposable
     /// <summary>The newest decisions of all shown alerts are read, this many for each on average.</summary>
     private const int DecisionsPerAlert = 50;
 
+    /// <summary>Why the hook files no other ticket for an alert whose ticket is closed.</summary>
+    private static readonly DecisionWord[] Refusals = [DecisionWord.FlagOff, DecisionWord.BreakerTripped, DecisionWord.LookedUp];
+
     private readonly IDbContextFactory<AutoTicketDbContext> _contexts;
     private readonly IOptions<AlertsOptions> _options;
     private readonly SurfaceList _surfaces;
@@ -122,14 +125,31 @@ internal sealed class AlertQueries : IDisposable
         _contexts.OrNullAsync<WaitingAlerts>(
             async db =>
             {
-                var deliveries = db.AlertDeliveries;
+                var (deliveries, decisions) = (db.AlertDeliveries, db.Decisions);
+                // Not a worse one that FreeScout's outage delays: its ticket may be open.
                 var waiting = db
                     .Alerts.AsNoTracking()
                     .WhereFiring()
                     .WhereReachesHooks(_options.Value)
                     .WhereGetsTicket()
                     .WhereNotMuted(_mutes)
-                    .Where(alert => !deliveries.Any(d => d.AlertRow == alert.Id && d.TicketId != null && d.Reopened == alert.Reopened));
+                    .Where(alert =>
+                        !deliveries.Any(d =>
+                            d.AlertRow == alert.Id
+                            && d.TicketId != null
+                            && d.Reopened == alert.Reopened
+                            && (
+                                d.Severity <= alert.Severity
+                                || !decisions.Any(decision =>
+                                    decision.AlertId == alert.AlertId
+                                    && decision.AlertRow == alert.Id
+                                    && decision.Path == DecisionSources.Ticket
+                                    && decision.LastAt > d.At
+                                    && Refusals.Contains(decision.Word)
+                                )
+                            )
+                        )
+                    );
                 var worst = await waiting
                     .OrderBy(alert => alert.Severity)
                     .ThenBy(alert => alert.OpenedAt)
@@ -215,7 +235,8 @@ internal sealed class AlertQueries : IDisposable
         return alerts.ConvertAll(alert =>
         {
             var delivered = deliveries[alert.Id].Where(d => d.Kind == DeliveryKind.Firing).ToList();
-            var ticket = delivered.Find(d => d.TicketId is not null);
+            var about = decisions[alert.AlertId].Where(d => d.IsAbout(alert)).OrderBy(d => d.LastAt).ToList();
+            var ticket = delivered.Find(d => d.TicketId is not null && !NeedsAnother(alert, d, about));
             return new AlertView(
                 alert.Id,
                 alert.AlertId,
@@ -234,20 +255,17 @@ internal sealed class AlertQueries : IDisposable
                 ticket is null ? null : new AlertTicket(ticket.TicketId!.Value, ticket.TicketNumber, ticket.TicketUrl!),
                 delivered.Find(d => d.Hook == DecisionSources.Slack)?.At,
                 [
-                    .. decisions[alert.AlertId]
-                        .Where(d => d.IsAbout(alert))
-                        .OrderBy(d => d.LastAt)
-                        .Select(d => new AlertDecision(
-                            d.Path,
-                            d.Word.Text,
-                            d.Detail,
-                            d.Actor,
-                            d.Count,
-                            d.FirstAt,
-                            d.LastAt,
-                            d.TicketNumber,
-                            d.TicketUrl
-                        )),
+                    .. about.Select(d => new AlertDecision(
+                        d.Path,
+                        d.Word.Text,
+                        d.Detail,
+                        d.Actor,
+                        d.Count,
+                        d.FirstAt,
+                        d.LastAt,
+                        d.TicketNumber,
+                        d.TicketUrl
+                    )),
                 ]
             )
             {
@@ -257,6 +275,13 @@ internal sealed class AlertQueries : IDisposable
             };
         });
     }
+
+    /// <summary>The alert got worse or fires again, and gets no other ticket yet. During an outage of FreeScout its ticket may be open:
+    /// then the copy of the open tickets has it.</summary>
+    private static bool NeedsAnother(Alert alert, AlertDelivery filed, IEnumerable<Decision> decisions) =>
+        alert.IsFiring
+        && (alert.Severity < filed.Severity || alert.Reopened > filed.Reopened)
+        && decisions.Any(d => d.Path == DecisionSources.Ticket && d.LastAt > filed.At && (Refusals.Contains(d.Word) || d.Word.IsDegraded));
 
     private string TitleOf(Alert alert) =>
         alert is { Source: Observation.Console, Name: Observation.SurfaceOutage, Surface: { } surface }

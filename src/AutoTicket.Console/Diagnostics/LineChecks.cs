@@ -157,9 +157,10 @@ internal sealed class LineChecks(
             .OrderByDescending(ticket => ticket.ConfirmedAt)
             .FirstOrDefaultAsync(cancellationToken);
         var lost = await db.Tickets.CountAsync(FilingRules.IsUnconfirmed, cancellationToken);
-        var (deliveries, episodes) = (db.AlertDeliveries, db.Alerts);
+        var (deliveries, episodes, tickets) = (db.AlertDeliveries, db.Alerts, db.Tickets);
         var asked = db.Decisions.AsNoTracking().Where(d => d.Path == DecisionSources.Ticket || d.Path == DecisionSources.Click);
-        // If the alert has its ticket, only a note failed, which says nothing about filing.
+        // If the alert has its ticket, only a note failed, which says nothing about filing. A worse one gets another if its ticket is
+        // closed.
         var failed = await asked
             .Where(DecisionWord.IsDegradedRow)
             .Where(d =>
@@ -168,7 +169,15 @@ internal sealed class LineChecks(
                     && delivery.Hook == DecisionSources.Ticket
                     && delivery.TicketId != null
                     && delivery.At <= d.FirstAt
-                    && episodes.Any(alert => alert.Id == delivery.AlertRow && delivery.Reopened >= alert.Reopened)
+                    && episodes.Any(alert =>
+                        alert.Id == delivery.AlertRow
+                        && delivery.Reopened >= alert.Reopened
+                        && (
+                            alert.Status != AlertStatus.Firing
+                            || delivery.Severity <= alert.Severity
+                            || !tickets.Any(ticket => ticket.ConversationId == delivery.TicketId && ticket.State == TicketState.Closed)
+                        )
+                    )
                 )
             )
             .OrderByDescending(d => d.LastAt)

@@ -69,7 +69,7 @@ internal sealed class FlagReminder(
         + (flag.IsPinned ? $" and stay off until {FlagNames.EndOfPin(flag.Name)}. " : ". ")
         + $"Switched by {off.By} at {UtcTime.Stamp(off.Since)}: {off.Reason}";
 
-    /// <summary>Counts the alerts that the flag kept from a ticket, unless an operator filed one.</summary>
+    /// <summary>Counts the alerts that the flag kept from a ticket, unless an operator filed one since it went off.</summary>
     private static Task<int> CountAsync(AutoTicketDbContext db, DateTimeOffset since, CancellationToken cancellationToken)
     {
         var tickets = db.Tickets;
@@ -81,7 +81,7 @@ internal sealed class FlagReminder(
                 && decision.Word == DecisionWord.FlagOff
                 && decision.LastAt >= since
                 && !tickets.Any(ticket =>
-                    ticket.DedupKey == alert.AlertId && (ticket.State == TicketState.Open || ticket.PostedAt >= alert.OpenedAt)
+                    ticket.DedupKey == alert.AlertId && (ticket.State == TicketState.Open || ticket.PostedAt >= since)
                 )
             select alert.Id
         ).CountAsync(cancellationToken);

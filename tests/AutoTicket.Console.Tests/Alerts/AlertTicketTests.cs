@@ -344,6 +344,50 @@ public sealed class AlertTicketTests
         Assert.Equal(1, driver.FreeScout.CreatedCount);
     }
 
+    [Theory, BothDatabases]
+    public async Task An_alert_whose_ticket_is_closed_waits_for_another_one(Database kind)
+    {
+        await using var driver = await AlertDriver.StartAsync(
+            kind,
+            new Dictionary<string, string?> { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = null, ["Ticketing:SyncInterval"] = "00:00:01" }
+        );
+        await driver.FlipAsync(true);
+        await driver.RaiseAsync([AlertDriver.Say("worse"), AlertDriver.Say("again"), AlertDriver.Say("same")]);
+        await driver.EventuallyTicketsAsync(3);
+        await driver.RaiseAsync(AlertDriver.Say("again", firing: false));
+        await driver.EventuallySettledAsync();
+        foreach (var ticket in driver.FreeScout.Conversations)
+        {
+            driver.FreeScout.Close(ticket.Id);
+        }
+
+        await using var db = driver.Database.Open();
+        await Eventually.TrueAsync(
+            () => db.Tickets.AllAsync(row => row.State == TicketState.Closed),
+            "the console has recorded that they are closed"
+        );
+        await driver.FlipAsync(false);
+        await driver.RaiseAsync([AlertDriver.Say("worse", Severity.P1), AlertDriver.Say("again")]);
+
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                var answer = await driver.Console.Http.GetFromJsonAsync<JsonElement>(new Uri("/api/alerts", UriKind.Relative));
+                return answer
+                        .GetProperty("alerts")
+                        .EnumerateArray()
+                        .ToDictionary(alert => alert.GetProperty("name").GetString()!, alert => alert.GetProperty("verdict").GetString()!)
+                        is var verdicts
+                    && verdicts["worse"].Contains("No ticket: flag off.", StringComparison.Ordinal)
+                    && verdicts["again"].Contains("No ticket: flag off.", StringComparison.Ordinal)
+                    && verdicts["same"] == "Ticket filed, DM sent.";
+            },
+            "the two that need another ticket have none"
+        );
+        var waiting = (await driver.Console.Get<AlertQueries>().WaitingForTicketAsync(5, default))!;
+        Assert.Equal(["again", "worse"], waiting.Worst.Select(alert => alert.Name).Order(StringComparer.Ordinal));
+    }
+
     private static async Task CloseAndRaiseAsync(AlertDriver driver, Severity severity)
     {
         var old = driver.FreeScout.Conversations[0];

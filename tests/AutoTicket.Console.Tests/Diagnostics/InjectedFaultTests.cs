@@ -5,6 +5,7 @@ using AutoTicket.Alerts;
 using AutoTicket.Flags;
 using AutoTicket.FreeScout;
 using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
 using AutoTicket.Tests.Alerts;
 using AutoTicket.Tests.Kit;
 using AutoTicket.Tickets;
@@ -295,6 +296,28 @@ public sealed class InjectedFaultTests
         );
 
         Assert.Contains("The customer is on fire", Step(answer, "last_ticket").GetProperty("seen").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_FreeScout_that_rejects_the_other_ticket_of_an_alert_fails_the_last_ticket_check()
+    {
+        await using var console = await StartAsync();
+        await console.RaiseAsync(AlertDriver.Say());
+        await using var db = console.Database.Open();
+        await Eventually.TrueAsync(() => db.AlertDeliveries.AnyAsync(delivery => delivery.TicketId != null), "the ticket is recorded");
+        console.Sandbox.FreeScout.Close(console.Sandbox.FreeScout.Conversations[0].Id);
+        using var failing = console.Sandbox.Faults.Add(
+            new(FaultKind.Status)
+            {
+                Match = FaultMatch.FreeScoutCreate,
+                StatusCode = 422,
+                Body = """{"message":"The customer is on fire"}""",
+            }
+        );
+
+        await console.RaiseAsync(AlertDriver.Say(severity: Severity.P1));
+
+        await console.EventuallyFailedWithAsync("last_ticket", "tickets are not: FreeScout answers but takes no ticket since ");
     }
 
     [Theory]

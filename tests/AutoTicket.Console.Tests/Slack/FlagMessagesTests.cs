@@ -8,6 +8,7 @@ using AutoTicket.Slack;
 using AutoTicket.Surfaces;
 using AutoTicket.Tests.Alerts;
 using AutoTicket.Tests.Kit;
+using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -245,6 +246,12 @@ public sealed class FlagMessagesTests
     public async Task A_day_after_a_flag_was_switched_off_a_daily_message_counts_the_alerts_without_a_ticket(Database kind)
     {
         await using var driver = await StartAsync(kind, new() { ["Slack:RemindAt"] = "12:10:00" });
+        await driver.RaiseAsync(AlertDriver.Say("disk_slow"));
+        await driver.EventuallyTicketsAsync(1);
+        await driver.EventuallySettledAsync();
+        driver.FreeScout.Close(driver.FreeScout.Conversations[0].Id);
+        // Its ticket is older than the flip.
+        _clock.Advance(Step);
         await FlipAsync(driver, false, "too many tickets");
         await driver.RaiseAsync([
             AlertDriver.Say("disk_full"),
@@ -256,6 +263,14 @@ public sealed class FlagMessagesTests
             async () => (await driver.DecisionsAsync()).Count(decision => decision.Word.Text == "flag off") == 2,
             "two alerts got no ticket because of the flag"
         );
+        await using (var db = driver.Database.Open())
+        {
+            await _clock.AdvanceUntilAsync(
+                Step,
+                () => db.Tickets.AllAsync(ticket => ticket.State == TicketState.Closed),
+                "the console has recorded that the ticket is closed"
+            );
+        }
 
         // The time of the reminder, on the day on which the flag was switched off.
         _clock.Advance(TimeSpan.FromMinutes(15));
