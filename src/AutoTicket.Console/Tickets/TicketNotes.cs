@@ -35,9 +35,16 @@ internal sealed partial class TicketNotes(
         }
 
         var (found, failure) = await freeScout.FindAsync(ticket.Id, cancellationToken, withThreads: true);
+        var unreadable = failure is { IsOfRequest: true } ? failure : null;
+        if (unreadable is not null)
+        {
+            // Its threads may be too long to read. Without them it is not known what the last note says.
+            (found, failure) = await freeScout.FindAsync(ticket.Id, cancellationToken);
+        }
+
         if (failure is not null)
         {
-            return Failed(failure);
+            return NotWritten(failure);
         }
 
         if (found is not { IsOpen: true })
@@ -61,6 +68,11 @@ internal sealed partial class TicketNotes(
         if (options.Value.UserId is not { } user)
         {
             return (new(notice, true, DecisionWord.NoNote, "FREESCOUT_USER_ID is not set: no note is written."), null);
+        }
+
+        if (unreadable is not null)
+        {
+            return NotWritten(unreadable);
         }
 
         // A time makes each text unique on its ticket, so a note whose answer was lost is found by its text.
@@ -91,18 +103,12 @@ internal sealed partial class TicketNotes(
         }
 
         var noteFailure = isWritten ? null : await freeScout.AddNoteAsync(ticket.Id, user, html, cancellationToken);
-        return noteFailure switch
-        {
-            null => (new(notice, true, decision, text), null),
-            { Kind: FreeScoutFailureKind.Refused } => (
-                new(notice, true, DecisionWord.NoteRefused, $"FreeScout refused the note, so it is not tried again: {noteFailure.Message}"),
-                null
-            ),
-            _ => Failed(noteFailure),
-        };
+        return noteFailure is null ? (new(notice, true, decision, text), null) : NotWritten(noteFailure);
 
-        (HookOutcome, FreeScoutFailureKind?) Failed(FreeScoutFailure failure) =>
-            (new(notice, false, DecisionWord.Degraded(failure.Kind), failure.Message), failure.Kind);
+        (HookOutcome, FreeScoutFailureKind?) NotWritten(FreeScoutFailure failure) =>
+            failure.Kind == FreeScoutFailureKind.Refused
+                ? (new(notice, true, DecisionWord.NoteRefused, $"The note is not tried again: {failure.Message}"), null)
+                : (new(notice, false, DecisionWord.Degraded(failure.Kind), failure.Message), failure.Kind);
     }
 
     /// <summary>Whether the notes on the ticket leave something to say. Of a severity that rises and falls, one fall a quiet period is

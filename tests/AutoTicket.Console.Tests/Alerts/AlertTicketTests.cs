@@ -2,6 +2,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
+using AutoTicket.FreeScout;
 using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
@@ -682,6 +683,34 @@ public sealed class AlertTicketTests
             driver.FreeScout.RecordedRequests,
             request => request.Method == "POST" && request.Path.EndsWith("/threads", StringComparison.Ordinal)
         );
+    }
+
+    [Fact]
+    public async Task A_ticket_whose_threads_are_too_long_to_read_gets_no_note()
+    {
+        await using var driver = await AlertDriver.StartAsync();
+        await driver.RaiseAsync(AlertDriver.Say());
+        await driver.EventuallyTicketsAsync(1);
+        await driver.EventuallySettledAsync();
+        driver.FreeScout.Reply(driver.FreeScout.Conversations[0].Id, new string('x', AnswerReader.Limit));
+
+        await driver.RaiseAsync(AlertDriver.Say(firing: false));
+        await driver.EventuallyDecidedAsync("note refused");
+
+        await driver.EventuallySettledAsync();
+        Assert.Empty(Notes(driver));
+    }
+
+    [Fact]
+    public async Task A_closed_ticket_whose_threads_are_too_long_to_read_is_followed_by_another_one()
+    {
+        await using var driver = await AlertDriver.StartAsync();
+        await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P2));
+        await driver.EventuallyTicketsAsync(1);
+        await driver.EventuallySettledAsync();
+        driver.FreeScout.Reply(driver.FreeScout.Conversations[0].Id, new string('x', AnswerReader.Limit));
+
+        await CloseAndRaiseAsync(driver, Severity.P1);
     }
 
     [Fact, Trait("Pitfall", "T-34")]
