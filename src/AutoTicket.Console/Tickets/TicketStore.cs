@@ -121,6 +121,9 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
     private readonly CommitGroup<ClaimRequest, ClaimedKey> _claims = new();
     private readonly CommitGroup<Confirmation, bool> _confirmations = new();
 
+    /// <summary>The markers of a batch of claims that the database may have committed without an answer. None was posted.</summary>
+    private List<string> _unanswered = [];
+
     /// <param name="BlockedAtAnyAge">An open ticket of any age blocks it.</param>
     /// <param name="EvenIfBlocked">Insert it even if another ticket blocks it.</param>
     private sealed record NewRow(Ticket Ticket, bool BlockedAtAnyAge, bool EvenIfBlocked);
@@ -138,8 +141,21 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
     private async Task<List<ClaimedKey>> ClaimBatchAsync(List<ClaimRequest> requests)
     {
         await using var db = await contexts.CreateDbContextAsync();
+        if (_unanswered.Count > 0)
+        {
+            // Otherwise they would keep their keys for the grace period. A process that looks one up meanwhile posts nothing either.
+            await db
+                .Tickets.Where(row =>
+                    (row.State == TicketState.Filing || row.State == TicketState.Unconfirmed)
+                    && row.RepostedAt == null
+                    && _unanswered.Contains(row.Marker)
+                )
+                .ExecuteDeleteAsync();
+        }
+
         var now = clock.GetUtcNow();
         var rows = requests.ConvertAll(request => new NewRow(New(request.Draft, now), request.Draft.IsForAlert, request.EvenIfBlocked));
+        _unanswered = rows.ConvertAll(row => row.Ticket.Marker);
         var (won, found) = await db.QueryTogetherAsync(
             FormattableStringFactory.Create(
                 $$"""
@@ -165,6 +181,7 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
             found.FindAll(row => row.Id != claims[row.Place]?.Id),
             now
         );
+        _unanswered = [];
         return [.. claims.Zip(others, (claim, other) => new ClaimedKey(claim, other.Blocking, other.Latest))];
     }
 

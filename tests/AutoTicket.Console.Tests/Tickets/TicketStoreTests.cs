@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Text.Json;
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
@@ -7,6 +8,8 @@ using AutoTicket.Mailbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tests.Tickets;
@@ -116,6 +119,62 @@ public sealed class TicketStoreTests
             Assert.Equal(blocks, (await claims.ReadAsync(draft)).Blocking.Any());
             Assert.Equal(blocks, (await claims.ClaimAsync(draft)).Claim is null);
         }
+    }
+
+    [Theory, BothDatabases]
+    [Trait("Pitfall", "T-12")]
+    public async Task A_claim_whose_commit_was_not_confirmed_is_deleted_before_the_next_one_for_nobody_posted_it(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var contexts = new InterruptedContexts(database);
+        var claims = new TicketStore(contexts, Microsoft.Extensions.Options.Options.Create(Options), _clock);
+        var older = await FileAsync(claims);
+        _clock.Advance(Options.Window);
+
+        foreach (var isTakenOver in new[] { false, true })
+        {
+            contexts.IsInterrupted = true;
+            await Assert.ThrowsAnyAsync<Exception>(() => claims.ClaimAsync(Draft()));
+            contexts.IsInterrupted = false;
+            var lost = (await RowsAsync(database)).Single(row => row.Marker != older.Marker);
+            if (isTakenOver)
+            {
+                // As the sweep does after the claim's lease.
+                _clock.Advance(Options.Lease);
+                lost = (await claims.TakeOverAsync(lost, default))!;
+                Assert.True(await claims.LeaveUnconfirmedAsync(lost, "FreeScout does not have it yet.", lookupWasEmpty: true, default));
+            }
+
+            var claim = (await claims.ClaimAsync(Draft())).Claim!;
+            Assert.NotEqual(lost.Marker, claim.Marker);
+            Assert.True(await claims.DeleteAsync(claim));
+        }
+    }
+
+    /// <summary>While it is interrupted, the database commits a claim, and then answers no more.</summary>
+    private sealed class InterruptedContexts(TestDatabase database) : DbCommandInterceptor, IDbContextFactory<AutoTicketDbContext>
+    {
+        public bool IsInterrupted { get; set; }
+
+        public AutoTicketDbContext CreateDbContext()
+        {
+            using var db = database.Open();
+            var options = db.GetService<IDbContextOptions>();
+            return database.Kind == Database.Postgres
+                ? new PostgresDbContext(With<PostgresDbContext>(options))
+                : new SqliteDbContext(With<SqliteDbContext>(options));
+        }
+
+        // The statements of a claim are not EF's, only the query after them is.
+        public override ValueTask<InterceptionResult<DbDataReader>> ReaderExecutingAsync(
+            DbCommand command,
+            CommandEventData eventData,
+            InterceptionResult<DbDataReader> result,
+            CancellationToken cancellationToken = default
+        ) => IsInterrupted ? throw new TimeoutException() : ValueTask.FromResult(result);
+
+        private DbContextOptions<T> With<T>(IDbContextOptions options)
+            where T : DbContext => new DbContextOptionsBuilder<T>((DbContextOptions<T>)options).AddInterceptors(this).Options;
     }
 
     /// <summary>Only the unique index can reject this claim, because FreeScout was asked before the other one existed.</summary>
