@@ -54,7 +54,7 @@ internal sealed partial class FindingStore(
             // Also filings whose claim a look-up holds, and those whose process died during the post.
             var unsettled = await db
                 .Tickets.AsNoTracking()
-                .Where(FilingRules.IsUnconfirmed.Or(FilingRules.MayBeTakenOver(now)))
+                .Where(FilingRules.IsUnconfirmed.Or(FilingRules.MayBeTakenOver(now, options.Value.Lease)))
                 .ToListAsync(cancellationToken);
             var dismissals = await DismissalsAsync(db, rows, cancellationToken);
             var sync = await db.TicketSync.AsNoTracking().SingleOrDefaultAsync(cancellationToken);

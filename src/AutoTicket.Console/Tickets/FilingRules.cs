@@ -59,6 +59,9 @@ internal static class FilingRules
 
     private static readonly TimeSpan LongestLookupPause = TimeSpan.FromMinutes(5);
 
+    /// <summary>How much later than a lease given now another process's lease may end.</summary>
+    private static readonly TimeSpan MostSkew = TimeSpan.FromMinutes(1);
+
     /// <summary>After this time FreeScout no longer commits a post, and no operator waits for its ticket.</summary>
     private static readonly TimeSpan LongestSearch = TimeSpan.FromDays(1);
 
@@ -80,6 +83,7 @@ internal static class FilingRules
     /// <param name="latest">The newest ticket of the key that FreeScout ever confirmed.</param>
     /// <param name="closed">Rows that FreeScout called closed during this filing.</param>
     /// <param name="startedAt">When this filing began.</param>
+    /// <param name="lease"><see cref="TicketingOptions.Lease"/>.</param>
     public static FilingStep Next(
         bool isForAlert,
         Ticket? claim,
@@ -87,7 +91,8 @@ internal static class FilingRules
         Ticket? latest,
         IReadOnlySet<long> closed,
         DateTimeOffset startedAt,
-        DateTimeOffset now
+        DateTimeOffset now,
+        TimeSpan lease
     )
     {
         var stillBlocking = blocking.Where(row => !closed.Contains(row.Id)).ToList();
@@ -98,7 +103,7 @@ internal static class FilingRules
         }
 
         var held = stillBlocking.Find(IsHeld);
-        if (held is { State: TicketState.Filing } && held.LeaseUntil > now)
+        if (held is { State: TicketState.Filing } && held.LeaseUntil > now && held.LeaseUntil <= LatestLease(now, lease))
         {
             return new FilingStep.Wait();
         }
@@ -135,8 +140,15 @@ internal static class FilingRules
     public static bool IsHeld(Ticket row) => row.State is TicketState.Filing or TicketState.Unconfirmed;
 
     /// <summary>The row's owner is gone, or its answer was lost: the first process that tries takes the claim over.</summary>
-    public static Expression<Func<Ticket, bool>> MayBeTakenOver(DateTimeOffset now) =>
-        row => row.State == TicketState.Unconfirmed || (row.State == TicketState.Filing && row.LeaseUntil <= now);
+    public static Expression<Func<Ticket, bool>> MayBeTakenOver(DateTimeOffset now, TimeSpan lease)
+    {
+        var latest = LatestLease(now, lease);
+        return row =>
+            row.State == TicketState.Unconfirmed || (row.State == TicketState.Filing && (row.LeaseUntil <= now || row.LeaseUntil > latest));
+    }
+
+    /// <summary>A lease that ends later was given before the clock was set back, and is over.</summary>
+    public static DateTimeOffset LatestLease(DateTimeOffset now, TimeSpan lease) => now + lease + MostSkew;
 
     /// <summary>The row's answer was lost. During a look-up its state is <c>filing</c>, so the problem tells it apart from a first
     /// post.</summary>

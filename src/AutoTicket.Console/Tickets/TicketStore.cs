@@ -265,7 +265,7 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
         var ours = ticket with { State = TicketState.Filing, Attempt = ticket.Attempt + 1, LeaseUntil = now + options.Value.Lease };
         var taken = await db
             .Tickets.Where(t => t.Id == ticket.Id && t.Attempt == ticket.Attempt)
-            .Where(FilingRules.MayBeTakenOver(now))
+            .Where(FilingRules.MayBeTakenOver(now, options.Value.Lease))
             .ExecuteUpdateAsync(
                 set =>
                     set.SetProperty(t => t.State, ours.State)

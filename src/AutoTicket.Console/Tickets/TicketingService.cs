@@ -123,7 +123,8 @@ internal sealed partial class TicketingService(
                 latest,
                 request.Closed,
                 request.StartedAt,
-                clock.GetUtcNow()
+                clock.GetUtcNow(),
+                options.Value.Lease
             );
             if (claim is not null && step is not FilingStep.Post)
             {

@@ -96,6 +96,7 @@ internal sealed partial class UnfinishedFilings(
 
         _closedTestsAt = Clock.GetTimestamp();
         var now = Clock.GetUtcNow();
+        var latestLease = FilingRules.LatestLease(now, options.Value.Lease);
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var open = await db
             .Tickets.AsNoTracking()
@@ -104,7 +105,7 @@ internal sealed partial class UnfinishedFilings(
                 && ticket.AuditAction == AuditActions.TestTicketFiled
                 && ticket.ConversationId != null
                 && ticket.ReopenedAt == null
-                && ticket.LeaseUntil <= now
+                && (ticket.LeaseUntil <= now || ticket.LeaseUntil > latestLease)
             )
             .ToListAsync(cancellationToken);
         foreach (var ticket in open)
@@ -129,7 +130,7 @@ internal sealed partial class UnfinishedFilings(
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var unconfirmed = await db
             .Tickets.AsNoTracking()
-            .Where(FilingRules.MayBeTakenOver(Clock.GetUtcNow()).Or(FilingRules.HasLostId))
+            .Where(FilingRules.MayBeTakenOver(Clock.GetUtcNow(), options.Value.Lease).Or(FilingRules.HasLostId))
             .OrderBy(ticket => ticket.Id)
             .ToListAsync(cancellationToken);
         foreach (var lost in unconfirmed.Where(ticket => ticket.State == TicketState.Open).ToList())

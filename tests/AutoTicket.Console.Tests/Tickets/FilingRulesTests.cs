@@ -233,6 +233,8 @@ public sealed class FilingRulesTests
     [Theory]
     [InlineData("Filing", 1, false, false, false)]
     [InlineData("Filing", 0, false, true, false)]
+    [InlineData("Filing", 70, false, false, false)]
+    [InlineData("Filing", 71, false, true, false)]
     [InlineData("Filing", 1, true, false, true)]
     [InlineData("Unconfirmed", 1, false, true, true)]
     [InlineData("Open", 0, true, false, false)]
@@ -247,9 +249,12 @@ public sealed class FilingRulesTests
     {
         var row = Row(1, Enum.Parse<TicketState>(state)) with { LeaseUntil = Now.AddSeconds(lease), Problem = hasProblem ? "lost" : null };
 
-        Assert.Equal(mayBeTakenOver, FilingRules.MayBeTakenOver(Now).Compile()(row));
+        Assert.Equal(mayBeTakenOver, FilingRules.MayBeTakenOver(Now, Options.Lease).Compile()(row));
         Assert.Equal(isUnconfirmed, FilingRules.IsUnconfirmed.Compile()(row));
-        Assert.Equal(mayBeTakenOver || isUnconfirmed, FilingRules.IsUnconfirmed.Or(FilingRules.MayBeTakenOver(Now)).Compile()(row));
+        Assert.Equal(
+            mayBeTakenOver || isUnconfirmed,
+            FilingRules.IsUnconfirmed.Or(FilingRules.MayBeTakenOver(Now, Options.Lease)).Compile()(row)
+        );
         // A filing waits for a held row, unless the row may be taken over. Then the filing looks the ticket up.
         if (FilingRules.IsHeld(row))
         {
@@ -263,7 +268,7 @@ public sealed class FilingRulesTests
         Ticket? latest = null,
         bool isForAlert = false,
         IEnumerable<long>? closed = null
-    ) => FilingRules.Next(isForAlert, claim, blocking, latest, (closed ?? []).ToHashSet(), startedAt: Now, Now);
+    ) => FilingRules.Next(isForAlert, claim, blocking, latest, (closed ?? []).ToHashSet(), startedAt: Now, Now, Options.Lease);
 
     private static Ticket Row(long id, TicketState state, int minutes = 10) =>
         new()

@@ -287,7 +287,9 @@ public sealed class FindingTests : ReconciliationTest
     [Fact]
     public async Task A_ticket_whose_filing_is_still_running_is_not_adopted()
     {
-        await using var driver = await InvestigateDriver.StartAsync(settings: Settings);
+        await using var driver = await InvestigateDriver.StartAsync(
+            settings: new Dictionary<string, string?>(Settings) { ["Ticketing:Lease"] = "01:00:00" }
+        );
         await driver.ClickAsync();
         await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "the ticket is tagged");
         await using (var db = driver.Database.Open())
