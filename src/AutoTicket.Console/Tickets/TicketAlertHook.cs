@@ -445,7 +445,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         }
 
         return failure is not null && _retries.TriedAt(open.Notice) == 0
-            ? (note with { Notice = open.Notice }, FreeScoutFailureKind.Refused)
+            ? (open with { IsDone = false }, FreeScoutFailureKind.Refused)
             : (open, null);
     }
 

@@ -6,6 +6,7 @@ using AutoTicket.FreeScout;
 using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
+using AutoTicket.Tests.Diagnostics;
 using AutoTicket.Tests.Kit;
 using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
@@ -481,7 +482,10 @@ public sealed class AlertTicketTests
             new Fault(FaultKind.Status) { Match = new FaultMatch("POST", FreeScoutStandIn.ApiPath + "/conversations/*/threads") }
         );
         await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P1));
-        await Eventually.TrueAsync(() => fault.Hits > 0, "the note fails");
+        await driver.EventuallyDecidedAsync("already open");
+        var checks = await driver.Console.Http.GetFromJsonAsync<JsonElement>(new Uri("/api/diagnostics", UriKind.Relative));
+        Assert.Equal("ok", DiagnosedConsole.Step(checks, "last_ticket").GetProperty("state").GetString());
+        Assert.Equal(1, fault.Hits);
         fault.Dispose();
 
         await clock.AdvanceUntilAsync(
