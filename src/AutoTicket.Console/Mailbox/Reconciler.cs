@@ -299,10 +299,14 @@ internal sealed partial class Reconciler(
         }
 
         var missing = Comparison.MissingTags(row, found);
-        if ((await freeScout.AddTagsAsync(found.Id, missing, CancellationToken.None)).Failure is not null)
+        switch ((await freeScout.AddTagsAsync(found.Id, missing, CancellationToken.None)).Failure)
         {
-            _tagsBackoff.Refused(row, rows);
-            return false;
+            case { IsOfRequest: true }:
+                _tagsBackoff.Refused(row, rows);
+                return false;
+            case not null:
+                _tagsBackoff.Failed(rows);
+                return false;
         }
 
         var done = gone with { Detail = $"{gone.Detail} The console put {(missing.Count == 1 ? "it" : "them")} back." };

@@ -21,6 +21,14 @@ internal sealed class TagsBackoff(TimeProvider clock)
     /// <summary>FreeScout works again after a failure, which may be why it refused tags: the next pass ends the pause.</summary>
     public void FreeScoutIsBack() => _isBack = true;
 
+    /// <summary>FreeScout fails: all waiting tickets pause until the next pass.</summary>
+    /// <param name="waiting">The tickets of this pass.</param>
+    public void Failed(IReadOnlyList<Ticket> waiting)
+    {
+        PausedThrough = waiting.Max(one => one.Id);
+        _isBack = true;
+    }
+
     /// <summary>Begins a pass, and ends the pause if it is over.</summary>
     public void BeginPass()
     {

@@ -388,6 +388,32 @@ public sealed class ReconciliationTests : ReconciliationTest
     }
 
     [Fact]
+    public async Task Missing_tags_of_many_tickets_are_put_back_once_FreeScout_works_again()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(settings: Rare, surfaces: []);
+        await driver.WaitForFirstSyncAsync();
+        for (var number = 0; number < 5; number++)
+        {
+            await FileAsync(driver, $"alert-{number}", TicketTags.Alert);
+        }
+
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "the tickets are tagged");
+        foreach (var conversation in driver.FreeScout.Conversations)
+        {
+            driver.FreeScout.SetTags(conversation.Id);
+        }
+
+        var outage = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutTags, StatusCode = 503 });
+        await ComparedAsync(driver);
+        // One of the five in each comparison.
+        Assert.InRange(outage.Hits, 1, 4);
+        outage.Dispose();
+        await ComparedAsync(driver);
+
+        Assert.All(driver.FreeScout.Conversations, conversation => Assert.Contains("auto:alert", conversation.Tags));
+    }
+
+    [Fact]
     public async Task Of_many_repeated_posts_none_is_left_out()
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Rare, surfaces: []);
