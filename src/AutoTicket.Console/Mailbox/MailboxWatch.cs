@@ -293,8 +293,11 @@ internal sealed partial class MailboxWatch(
         TimeSpan? limit = null
     )
     {
-        await _syncing.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (cancellationToken.IsCancellationRequested)
+        try
+        {
+            await _syncing.WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException)
         {
             return false;
         }

@@ -41,6 +41,27 @@ public sealed class OpenTicketsSyncTests
         Assert.Single(console.Log, line => line.Contains("open tickets can't be stored", StringComparison.Ordinal));
     }
 
+    /// <summary>An operator leaves the page, or a patience ends, in the moment in which a look may begin.</summary>
+    [Fact]
+    public async Task A_look_that_is_canceled_when_its_turn_comes_blocks_no_later_one()
+    {
+        var settings = new Dictionary<string, string?> { ["Ticketing:SyncInterval"] = "00:30:00" };
+        await using var console = await ConsoleHost.StartAsync(settings: settings);
+        var sync = console.Get<MailboxWatch>();
+        await Eventually.TrueAsync(() => sync.RefreshAsync(CancellationToken.None), "a sync succeeds");
+
+        for (var i = 0; i < 300; i++)
+        {
+            using var left = new CancellationTokenSource();
+            var first = sync.LookAtAsync(1, CancellationToken.None);
+            var second = sync.LookAtAsync(2, left.Token);
+            _ = first.ContinueWith(_ => left.Cancel(), TaskContinuationOptions.ExecuteSynchronously);
+            await Task.WhenAll(first, second).WaitAsync(Eventually.Patience);
+        }
+
+        Assert.True(await sync.RefreshAsync(CancellationToken.None).WaitAsync(Eventually.Patience));
+    }
+
     [Theory, BothDatabases]
     public async Task A_ticket_appears_when_filed_disappears_when_resolved_and_comes_back_when_reopened(Database kind)
     {
