@@ -27,6 +27,12 @@ internal sealed partial class InMemoryAlerts(
     /// <param name="TimesRefired">How often the alert fired again after its end was delivered.</param>
     private sealed record Delivered(string Hook, Observation Seen, NoticeKind Kind, DateTimeOffset At, int TimesRefired);
 
+    /// <summary>Another process has led since the alerts above were noted: it has delivered their ends.</summary>
+    private volatile bool _isOld;
+
+    /// <summary>Call it when <see cref="LeaderLease.Changed"/> is raised.</summary>
+    public void OnLeaderChanged() => _isOld |= !leader.WasLeader;
+
     /// <summary>Stores the deliveries that were made from memory. Call it after the database has stored the observations.</summary>
     public Task StoreDeliveriesAsync(
         IReadOnlyList<Observation> request,
@@ -45,6 +51,13 @@ internal sealed partial class InMemoryAlerts(
         await _lock.WaitAsync(cancellationToken);
         try
         {
+            if (_isOld)
+            {
+                _isOld = false;
+                _firing.Clear();
+                _deliveries.Clear();
+            }
+
             await work();
         }
         finally

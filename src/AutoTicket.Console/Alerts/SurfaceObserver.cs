@@ -22,6 +22,7 @@ internal sealed partial class SurfaceObserver(
     protected override void Begin()
     {
         board.Subscribe(Notice);
+        leader.Changed += inMemory.OnLeaderChanged;
         leader.Changed += Wake;
     }
 

@@ -118,6 +118,40 @@ public sealed class DatabaseOutageAlertTests
         await outage.ExpectMessagesAsync("FIRING", "RECOVERED");
     }
 
+    /// <summary>Only this process lost the database. The leader in between has sent the end.</summary>
+    [Fact]
+    [Trait("Pitfall", "T-29")]
+    public async Task A_former_leader_that_leads_again_sends_and_stores_nothing_of_its_own_outage()
+    {
+        await using var outage = await Outage.BeginAsync();
+        outage.Surface.Answer(503);
+        await outage.ExpectMessagesAsync("FIRING");
+        var ended = SurfaceAlerts.Of(outage.Console.Get<StatusBoard>()).Select(o => o with { IsFiring = false }).ToList();
+        var lease = outage.Console.Get<LeaderLease>();
+        var follows = new TaskCompletionSource();
+        lease.Changed += () => _ = !lease.WasLeader && follows.TrySetResult();
+        await using var db = outage.Database.Open();
+        await Eventually.TrueAsync(() => !lease.IsLeader, "its lease has expired");
+        var until = TimeProvider.System.GetUtcNow().AddMinutes(5);
+        await db
+            .Leases.Where(lease => lease.Name == LeaderLease.Name)
+            .ExecuteUpdateAsync(set =>
+                set.SetProperty(lease => lease.Owner, "another")
+                    .SetProperty(lease => lease.Fence, 7)
+                    .SetProperty(lease => lease.Until, until)
+            );
+        outage.Line.Restore();
+        await follows.Task.WaitAsync(Eventually.Patience);
+
+        // The first observation when it leads again.
+        await outage
+            .Console.Get<InMemoryAlerts>()
+            .StoreDeliveriesAsync(ended, [.. ended.Select(o => new Observed(o.AlertId, ObservationResult.NotOpen))], default);
+
+        await outage.ExpectMessagesAsync("FIRING");
+        Assert.Empty(await db.Alerts.ToListAsync());
+    }
+
     [Fact]
     public async Task A_surface_that_flaps_during_the_outage_sends_one_recovery_per_quiet_period()
     {
