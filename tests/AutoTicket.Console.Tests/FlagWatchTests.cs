@@ -4,7 +4,9 @@ using AutoTicket.Data;
 using AutoTicket.Flags;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging.Testing;
 
 namespace AutoTicket.Tests;
 
@@ -267,6 +269,36 @@ public sealed class FlagWatchTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task While_the_store_takes_no_writes_the_flags_are_read_and_one_warning_says_that_they_are_not_acknowledged()
+    {
+        var contexts = new Contexts(_database);
+        var log = new FakeLogger<FlagWatch>();
+        var store = await StartAsync(contexts: contexts, logger: log);
+        var reads = contexts.Made;
+
+        contexts.IsReadOnly = true;
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(5),
+            () => Task.FromResult(contexts.Made > reads + 20),
+            "the flags were read many times"
+        );
+
+        Assert.False(store.Current.IsStale);
+        var warning = Assert.Single(log.Collector.GetSnapshot(), line => line.Level == LogLevel.Warning);
+        Assert.StartsWith("flags are in force but can't be acknowledged", warning.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(log.Collector.GetSnapshot(), line => line.Message.Contains("read again", StringComparison.Ordinal));
+
+        contexts.IsReadOnly = false;
+        await using var db = _database.Open();
+        var acked = await db.FlagAcks.MaxAsync(ack => ack.At);
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(5),
+            async () => await db.FlagAcks.MaxAsync(ack => ack.At) > acked,
+            "the flags are acknowledged again"
+        );
+    }
+
+    [Fact]
     public async Task A_bug_in_one_poll_does_not_stop_the_next()
     {
         var contexts = new Contexts(_database);
@@ -330,7 +362,12 @@ public sealed class FlagWatchTests : IAsyncLifetime
         );
 
     /// <param name="signals">False: the store receives no signals.</param>
-    private async Task<FlagWatch> StartAsync(string? environment = null, bool signals = true, Contexts? contexts = null)
+    private async Task<FlagWatch> StartAsync(
+        string? environment = null,
+        bool signals = true,
+        Contexts? contexts = null,
+        ILogger<FlagWatch>? logger = null
+    )
     {
         contexts ??= new Contexts(_database);
         var databaseSignals = new SqliteSignals($"Data Source={_database.Location}", _clock, NullLogger<DatabaseSignals>.Instance);
@@ -339,7 +376,7 @@ public sealed class FlagWatchTests : IAsyncLifetime
             EnvironmentWith(environment),
             databaseSignals,
             _clock,
-            NullLogger<FlagWatch>.Instance
+            logger ?? NullLogger<FlagWatch>.Instance
         );
         _processes.Add((store, databaseSignals));
         await store.StartAsync(default);
@@ -370,18 +407,23 @@ public sealed class FlagWatchTests : IAsyncLifetime
 
     private sealed class Contexts(TestDatabase database) : IDbContextFactory<AutoTicketDbContext>
     {
-        private int _made;
+        public int Made { get; private set; }
 
         public bool IsAway { get; set; }
 
+        public bool IsReadOnly { get; set; }
+
         public bool HasBug { get; set; }
+
+        private int _since;
 
         /// <summary>Runs just before the second context from now is created.</summary>
         public Action<AutoTicketDbContext>? BeforeSecond { get; set; }
 
         public AutoTicketDbContext CreateDbContext()
         {
-            if (BeforeSecond is { } happen && ++_made == 2)
+            Made++;
+            if (BeforeSecond is { } happen && ++_since == 2)
             {
                 using var db = database.Open();
                 happen(db);
@@ -392,6 +434,7 @@ public sealed class FlagWatchTests : IAsyncLifetime
 
         private AutoTicketDbContext Create() =>
             HasBug ? throw new InvalidOperationException("a bug")
+            : IsReadOnly ? database.OpenReadOnly()
             : !IsAway ? database.Open()
             : new SqliteDbContext(new DbContextOptionsBuilder<SqliteDbContext>().UseSqlite("Data Source=/nowhere/autoticket.db").Options);
     }

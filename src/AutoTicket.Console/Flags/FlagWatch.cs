@@ -28,6 +28,7 @@ internal sealed partial class FlagWatch(
     private readonly SemaphoreSlim _reading = new(1, 1);
     private volatile FlagsSnapshot _current = new([.. FlagNames.All.Select(name => Unread(name, environment))], null, IsStale: true);
     private long? _ackedAt;
+    private readonly OutageNotice _ackOutage = new();
 
     /// <summary>Raised when <see cref="Current"/> changed. Handlers must return at once and never throw.</summary>
     public event Action? Changed;
@@ -180,8 +181,7 @@ internal sealed partial class FlagWatch(
             var changed = Put(new FlagsSnapshot(flags, Clock.GetUtcNow(), IsStale: false));
             if (changed || _ackedAt is not { } ackedAt || Clock.GetElapsedTime(ackedAt) >= AckEvery)
             {
-                await store.AcknowledgeAsync(Instance, flags, cancellationToken);
-                _ackedAt = Clock.GetTimestamp();
+                await AcknowledgeAsync(flags, cancellationToken);
             }
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
@@ -197,6 +197,25 @@ internal sealed partial class FlagWatch(
         finally
         {
             _reading.Release();
+        }
+    }
+
+    /// <summary>A database that takes no writes can still be read, so the flags stay current.</summary>
+    private async Task AcknowledgeAsync(List<FlagState> flags, CancellationToken cancellationToken)
+    {
+        _ackedAt = null;
+        try
+        {
+            await store.AcknowledgeAsync(Instance, flags, cancellationToken);
+            _ackedAt = Clock.GetTimestamp();
+            _ackOutage.End();
+        }
+        catch (Exception exception) when (Outages.IsOutage(exception))
+        {
+            if (_ackOutage.Begin())
+            {
+                Log.NotAcknowledged(logger, exception.GetBaseException().Message);
+            }
         }
     }
 
@@ -351,6 +370,9 @@ internal sealed partial class FlagWatch(
 
         [LoggerMessage(LogLevel.Warning, "flag store can't be read, the last known values stay in force: {Problem}")]
         public static partial void Unreadable(ILogger logger, string problem);
+
+        [LoggerMessage(LogLevel.Warning, "flags are in force but can't be acknowledged, trying again: {Problem}")]
+        public static partial void NotAcknowledged(ILogger logger, string problem);
 
         [LoggerMessage(LogLevel.Warning, "flag store can't be written: {Problem}")]
         public static partial void Unwritable(ILogger logger, string problem);

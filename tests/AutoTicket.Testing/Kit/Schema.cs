@@ -20,6 +20,17 @@ internal static class Schema
                     .Options
             );
 
+    /// <summary>As after a failover to a standby: it answers, but takes no writes.</summary>
+    public static AutoTicketDbContext OpenReadOnly(this TestDatabase database) =>
+        database.Kind == Database.Postgres
+            ? OpenPostgres(database.Location, isPooled: true, options: "-c default_transaction_read_only=on")
+            : new SqliteDbContext(
+                new DbContextOptionsBuilder<SqliteDbContext>()
+                    .UseSqlite($"Data Source={database.Location};Mode=ReadOnly;Pooling=False")
+                    .UseSnakeCaseNamingConvention()
+                    .Options
+            );
+
     /// <summary>The database with the console's own connection settings: pooled, with prepared statements.</summary>
     public static ServiceProvider AsTheConsole(this TestDatabase database) =>
         new ServiceCollection()
@@ -75,10 +86,10 @@ internal static class Schema
         await db.Database.ExecuteSqlRawAsync(sql);
     }
 
-    private static PostgresDbContext OpenPostgres(string url, bool isPooled = false) =>
+    private static PostgresDbContext OpenPostgres(string url, bool isPooled = false, string options = "") =>
         new(
             new DbContextOptionsBuilder<PostgresDbContext>()
-                .UseNpgsql(PostgresUrl.ToConnectionString(url, isPooled))
+                .UseNpgsql($"{PostgresUrl.ToConnectionString(url, isPooled)};Options={options}")
                 .UseSnakeCaseNamingConvention()
                 .Options
         );
