@@ -3,8 +3,8 @@ using Microsoft.EntityFrameworkCore;
 namespace AutoTicket.Data;
 
 /// <summary>
-/// Opens the database at start and then watches it. If it can't be reached, that is an outage: the console starts, says so and recovers
-/// by itself. If it refuses the console or its schema is behind, the start stops with a message that says what to change.
+/// Opens the database at start and then watches it. If it can't be reached or takes no writes, that is an outage: the console starts, says
+/// so and recovers by itself. If it refuses the console or its schema is behind, the start stops with a message that says what to change.
 /// </summary>
 internal sealed partial class DatabaseGate(
     IDbContextFactory<AutoTicketDbContext> contexts,
@@ -23,6 +23,9 @@ internal sealed partial class DatabaseGate(
 
     /// <summary>The schema has been checked. The database can be used, but may be away now.</summary>
     public bool IsOpen { get; private set; }
+
+    /// <summary>The database answers but takes no writes, like a standby after a failover, or a full disk.</summary>
+    public bool IsReadOnly { get; private set; }
 
     /// <summary>Why the database can't be used now, for the operator; null: it can.</summary>
     public string? Problem
@@ -65,6 +68,7 @@ internal sealed partial class DatabaseGate(
 
     private async Task CheckAsync(CancellationToken cancellationToken)
     {
+        var answers = false;
         try
         {
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -81,21 +85,40 @@ internal sealed partial class DatabaseGate(
                 throw new TimeoutException();
             }
 
+            answers = true;
+            await WriteAsync(db, cancellationToken);
             if (Problem is not null)
             {
+                IsReadOnly = false;
                 Problem = null;
                 Log.Answers(logger);
             }
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
-            if (Problem is null || !IsOpen)
+            var problem = answers
+                ? "The console's database takes no writes: nothing can be filed or recorded until it does. The console keeps trying."
+                : "The console's database can't be reached: nothing can be filed or recorded until it answers. The console keeps trying.";
+            if (problem != Problem || !IsOpen)
             {
-                Log.Away(logger, exception.GetBaseException().Message);
+                Log.Away(logger, answers ? "takes no writes" : "can't be reached", exception.GetBaseException().Message);
             }
 
-            Problem =
-                "The console's database can't be reached: nothing can be filed or recorded until it answers. The console keeps trying.";
+            IsReadOnly = answers;
+            Problem = problem;
+        }
+    }
+
+    /// <summary>Changes nothing, but fails where no write succeeds.</summary>
+    private static async Task WriteAsync(AutoTicketDbContext db, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await db.ExecuteAsync($"UPDATE leases SET fence = fence WHERE name = {LeaderLease.Name}", cancellationToken);
+        }
+        catch (Exception exception) when (Outages.IsBusy(exception))
+        {
+            // Another write is in its way, so the database takes writes.
         }
     }
 
@@ -104,8 +127,8 @@ internal sealed partial class DatabaseGate(
         [LoggerMessage(LogLevel.Information, "database answers")]
         public static partial void Answers(ILogger logger);
 
-        [LoggerMessage(LogLevel.Warning, "database can't be reached, trying again: {Problem}")]
-        public static partial void Away(ILogger logger, string problem);
+        [LoggerMessage(LogLevel.Warning, "database {State}, trying again: {Problem}")]
+        public static partial void Away(ILogger logger, string state, string problem);
 
         [LoggerMessage(LogLevel.Critical, "{Message}")]
         public static partial void Unusable(ILogger logger, string message);

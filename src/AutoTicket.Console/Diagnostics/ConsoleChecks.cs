@@ -33,9 +33,9 @@ internal sealed class ConsoleChecks(
 
     public async Task<Finding> DatabaseAsync(CancellationToken cancellationToken)
     {
-        if (!gate.IsOpen)
+        if (gate.Problem is { } problem && (gate.IsReadOnly || !gate.IsOpen))
         {
-            return DatabaseDown(gate.Problem ?? "The database has not answered yet.");
+            return DatabaseDown(problem);
         }
 
         try

@@ -76,7 +76,7 @@ internal sealed class DeliveryWatch(
     {
         if (gate.Problem is not null)
         {
-            return "Alerts are not being sent: the console's database can't be reached. "
+            return $"Alerts are not being sent: the console's database {(gate.IsReadOnly ? "takes no writes" : "can't be reached")}. "
                 + "New alerts are rejected, so that their senders retry. "
                 + (
                     slack.Failure is { } failing

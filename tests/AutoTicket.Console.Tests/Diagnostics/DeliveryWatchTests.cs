@@ -11,6 +11,8 @@ using AutoTicket.Sandbox;
 using AutoTicket.Tests.Alerts;
 using AutoTicket.Tests.Kit;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace AutoTicket.Tests.Diagnostics;
 
@@ -262,6 +264,56 @@ public sealed class DeliveryWatchTests
         Assert.DoesNotContain(secret.AbsolutePath, collector.All, StringComparison.Ordinal);
 
         int CallCount() => console.Host.Log.Count(line => line.Contains("fallback webhook called", StringComparison.Ordinal));
+    }
+
+    /// <summary>For example a standby after a failover, or a full disk: reads work.</summary>
+    [Theory, BothDatabases]
+    public async Task A_database_that_takes_no_writes_is_an_outage_until_it_does(Database kind)
+    {
+        var clock = new StillClock();
+        using var running = clock.Run();
+        await using var fallback = await WebhookReceiver.StartAsync();
+        await using var sandbox = await SandboxServer.StartAsync(new SandboxSettings { Clock = clock });
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var contexts = new ReadOnlyContexts(database);
+        await using var console = await ConsoleHost.StartAsync(
+            database,
+            sandbox,
+            new Dictionary<string, string?> { ["FALLBACK_WEBHOOK_URL"] = fallback.Url.AbsoluteUri },
+            clock,
+            services: services => services.Replace(ServiceDescriptor.Singleton<IDbContextFactory<AutoTicketDbContext>>(contexts))
+        );
+        var gate = console.Get<DatabaseGate>();
+        var watch = console.Get<DeliveryWatch>();
+        await Eventually.TrueAsync(() => console.Get<LeaderLease>().IsLeader && watch.Problem is null, "the console works");
+        var changes = 0;
+        gate.Changed += () => Interlocked.Increment(ref changes);
+
+        contexts.IsReadOnly = true;
+        await Eventually.TrueAsync(() => watch.Problem is not null, "alerts are not sent");
+        Assert.StartsWith("The console's database takes no writes: ", gate.Problem, StringComparison.Ordinal);
+        Assert.StartsWith("Alerts are not being sent: the console's database takes no writes.", watch.Problem, StringComparison.Ordinal);
+        using (var ready = await console.Http.GetAsync(new Uri("/healthz/ready", UriKind.Relative)))
+        {
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
+        }
+
+        clock.Advance(FallbackWebhook.After);
+        await fallback.ReceivedAsync(1);
+        Assert.Equal(1, Volatile.Read(ref changes));
+        contexts.IsReadOnly = false;
+        await fallback.ReceivedAsync(2);
+
+        Assert.Null(gate.Problem);
+        Assert.Single(console.Log, line => line.Contains("database takes no writes, trying again", StringComparison.Ordinal));
+        Assert.DoesNotContain(console.Log, line => line.Contains("database can't be reached, trying again", StringComparison.Ordinal));
+    }
+
+    private sealed class ReadOnlyContexts(TestDatabase database) : IDbContextFactory<AutoTicketDbContext>
+    {
+        public bool IsReadOnly { get; set; }
+
+        public AutoTicketDbContext CreateDbContext() => IsReadOnly ? database.OpenReadOnly() : database.Open();
     }
 
     [Fact]
