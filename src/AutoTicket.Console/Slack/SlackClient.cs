@@ -119,8 +119,8 @@ internal sealed partial class SlackClient(
     {
         using var timeout = new CancellationTokenSource(options.Value.CallTimeout, clock);
         using var request = new HttpRequestMessage(HttpMethod.Post, options.Value.ApiUrl + method);
-        request.Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(arguments));
-        request.Content.Headers.ContentType = new("application/json", "utf-8");
+        using var content = new TrackedContent(JsonSerializer.SerializeToUtf8Bytes(arguments), sendUntil: null, clock);
+        request.Content = content;
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", _token);
         request.Headers.Accept.ParseAdd("application/json");
         try
@@ -140,7 +140,7 @@ internal sealed partial class SlackClient(
                     new(
                         SlackFailureKind.TimedOut,
                         $"Slack did not answer within {options.Value.CallTimeout.TotalSeconds} s.",
-                        MayHaveSent: true
+                        MayHaveSent: content.WasSent
                     ),
                     method
                 )
@@ -162,21 +162,13 @@ internal sealed partial class SlackClient(
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
-            var sent =
-                exception
-                is not HttpRequestException
-                {
-                    HttpRequestError: HttpRequestError.ConnectionError
-                        or HttpRequestError.NameResolutionError
-                        or HttpRequestError.SecureConnectionError,
-                };
             return (
                 default,
                 Fail(
                     new(
                         SlackFailureKind.Unreachable,
                         $"Slack can't be reached ({Reason(exception)}). Check the network, and SLACK_BASE_URL.",
-                        MayHaveSent: sent
+                        MayHaveSent: content.WasSent
                     ),
                     method
                 )

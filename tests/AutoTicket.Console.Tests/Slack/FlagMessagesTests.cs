@@ -3,6 +3,7 @@ using System.Text.Json;
 using AutoTicket.Audit;
 using AutoTicket.Data;
 using AutoTicket.Flags;
+using AutoTicket.Hosting;
 using AutoTicket.Sandbox;
 using AutoTicket.Slack;
 using AutoTicket.Surfaces;
@@ -91,6 +92,43 @@ public sealed class FlagMessagesTests
 
         int Warnings() =>
             driver.Console.Log.Count(line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("slack degraded"));
+    }
+
+    /// <summary>The network drops packets, or a proxy refuses: Slack got nothing, though the channel is known already.</summary>
+    [Fact]
+    public async Task A_message_for_which_no_connection_was_made_is_sent_later()
+    {
+        var connected = new TaskCompletionSource();
+        connected.SetResult();
+        await using var driver = await StartAsync(services: services =>
+            services
+                .AddHttpClient(SlackClient.HttpName)
+                .UseSocketsHttpHandler(
+                    (handler, _) =>
+                    {
+                        handler.PooledConnectionLifetime = TimeSpan.Zero;
+                        handler.ConnectCallback = async (context, cancellationToken) =>
+                        {
+                            await Volatile.Read(ref connected).Task.WaitAsync(cancellationToken);
+                            return await HappyEyeballs.ConnectAsync(context, cancellationToken);
+                        };
+                    }
+                )
+        );
+        await FlipAsync(driver, false, "first");
+        await ToldAsync(driver, 1);
+
+        Volatile.Write(ref connected, new TaskCompletionSource());
+        await FlipAsync(driver, true, "second");
+        await _clock.AdvanceUntilAsync(
+            Step,
+            () => Task.FromResult(driver.Console.Log.Any(line => line.Contains("slack degraded cause=TimedOut", StringComparison.Ordinal))),
+            "the message failed"
+        );
+        connected.SetResult();
+        await ToldAsync(driver, 2);
+
+        Assert.Equal(["first", "second"], Told(driver).Select(text => text.Split('\n')[0].Split(": ")[^1]));
     }
 
     [Fact]
@@ -409,10 +447,11 @@ public sealed class FlagMessagesTests
     private async Task<AlertDriver> StartAsync(
         Database kind = Database.Sqlite,
         Dictionary<string, string?>? settings = null,
-        int consoles = 1
+        int consoles = 1,
+        Action<IServiceCollection>? services = null
     )
     {
-        var driver = await AlertDriver.StartAsync(kind, settings, _clock, consoles);
+        var driver = await AlertDriver.StartAsync(kind, settings, _clock, consoles, services);
         await using var db = driver.Database.Open();
         await Eventually.TrueAsync(() => db.Leases.Any(lease => lease.Name == NoticeRow), "the leader knows which flips are old");
         return driver;

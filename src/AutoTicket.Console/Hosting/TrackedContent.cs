@@ -1,11 +1,11 @@
 using System.Net;
 using System.Net.Http.Headers;
 
-namespace AutoTicket.FreeScout;
+namespace AutoTicket.Hosting;
 
 /// <summary>
 /// A JSON body that knows whether its sending began. HttpClient writes it once the connection is open. If <see cref="WasSent"/> is false,
-/// FreeScout received nothing, however the call failed; HttpClient's error codes don't tell.
+/// the server received nothing, however the call failed; HttpClient's error codes don't tell.
 /// </summary>
 /// <param name="sendUntil">Checked right before the body is sent; after this time the request is stopped. Null: no limit.</param>
 internal sealed class TrackedContent : HttpContent
