@@ -2,8 +2,11 @@ using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using AutoTicket.Data;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging.Testing;
 using Microsoft.Extensions.Time.Testing;
+using Npgsql;
 
 namespace AutoTicket.Tests;
 
@@ -54,6 +57,51 @@ public sealed class LoopTests
                     line.StartsWith("ERROR", StringComparison.Ordinal)
                     && line.Contains($"{loop} failed, it goes on", StringComparison.Ordinal)
             );
+        }
+    }
+
+    /// <summary>The database gate, which logs outages, does not see it.</summary>
+    [Fact]
+    public async Task A_right_that_was_taken_away_is_one_WARNING_until_it_is_given_back()
+    {
+        var (clock, log) = (new StillClock(), new FakeLogger());
+        using var loop = new Refused(clock, log);
+        await loop.StartAsync(default);
+        await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(1), () => Task.FromResult(loop.Turns > 3), "it goes on");
+        var warning = Assert.Single(log.Collector.GetSnapshot());
+        Assert.Equal(LogLevel.Warning, warning.Level);
+        Assert.Contains("permission denied for table alerts", warning.Message, StringComparison.Ordinal);
+
+        loop.IsGranted = true;
+        var turns = loop.Turns;
+        await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(1), () => Task.FromResult(loop.Turns > turns + 1), "it works");
+        loop.IsGranted = false;
+        turns = loop.Turns;
+        await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(1), () => Task.FromResult(loop.Turns > turns + 2), "it is refused again");
+
+        Assert.Equal(2, log.Collector.Count);
+        await loop.StopAsync(default);
+    }
+
+    private sealed class Refused(TimeProvider clock, ILogger logger) : Loop(clock, logger)
+    {
+        private int _turns;
+
+        public int Turns => Volatile.Read(ref _turns);
+
+        public bool IsGranted { get; set; }
+
+        protected override Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
+        {
+            Interlocked.Increment(ref _turns);
+            return IsGranted
+                ? Task.FromResult(TimeSpan.FromSeconds(1))
+                : throw new PostgresException(
+                    "permission denied for table alerts",
+                    "ERROR",
+                    "ERROR",
+                    PostgresErrorCodes.InsufficientPrivilege
+                );
         }
     }
 

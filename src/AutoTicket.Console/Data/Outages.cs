@@ -11,7 +11,8 @@ internal static class Outages
 {
     /// <summary>The database is not available now, as opposed to rejecting a statement.</summary>
     public static bool IsOutage(Exception exception) =>
-        Chain(exception)
+        IsRefusal(exception)
+        || Chain(exception)
             .Any(inner =>
                 inner
                     is TimeoutException
@@ -24,15 +25,27 @@ internal static class Outages
                                 or PostgresErrorCodes.ReadOnlySqlTransaction
                                 // PgBouncer can't reach the server.
                                 or PostgresErrorCodes.ProtocolViolation
-                                // It answers, but refuses us or lacks our tables for now. At the start the database gate reports these.
+                                // It refuses the connection for now. At the start the database gate reports these.
                                 or PostgresErrorCodes.InvalidPassword
                                 or PostgresErrorCodes.InvalidAuthorizationSpecification
                                 or PostgresErrorCodes.InvalidCatalogName
-                                or PostgresErrorCodes.UndefinedTable
-                                or PostgresErrorCodes.UndefinedColumn
                         }
                         // Busy, locked, read-only, I/O error, corrupt, full, can't open, not a database.
                         or SqliteException { SqliteErrorCode: 5 or 6 or 8 or 10 or 11 or 13 or 14 or 26 }
+            );
+
+    /// <summary>The database answers, but refuses a statement for now: a right was taken away, or a table is missing. The database gate
+    /// reports it only at the start.</summary>
+    public static bool IsRefusal(Exception exception) =>
+        Chain(exception)
+            .Any(inner =>
+                inner
+                    is PostgresException
+                    {
+                        SqlState: PostgresErrorCodes.InsufficientPrivilege
+                            or PostgresErrorCodes.UndefinedTable
+                            or PostgresErrorCodes.UndefinedColumn
+                    }
             );
 
     /// <returns>What was read; null when the database can't be reached.</returns>

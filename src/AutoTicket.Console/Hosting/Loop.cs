@@ -26,6 +26,7 @@ internal abstract partial class Loop(TimeProvider clock, ILogger logger) : Backg
     // Not a semaphore: ending its wait by a timer throws an exception at every pause, which costs as much as a turn.
     private volatile TaskCompletionSource _awake = NewAwake();
     private bool _wakesSoon;
+    private readonly OutageNotice _refusal = new();
 
     protected TimeProvider Clock => clock;
 
@@ -80,12 +81,17 @@ internal abstract partial class Loop(TimeProvider clock, ILogger logger) : Backg
                 Turns.Add(1, new KeyValuePair<string, object?>("loop", GetType().Name));
                 pause = await TurnAsync(stoppingToken);
                 afterBug = AfterFailure;
+                _refusal.End();
             }
             // While the console ends, a driver may throw another exception than a cancellation.
             catch (Exception) when (stoppingToken.IsCancellationRequested) { }
             catch (Exception exception) when (Outages.IsOutage(exception))
             {
-                // The database gate logs it.
+                // The database gate logs an outage, but a refused statement only at the start.
+                if (Outages.IsRefusal(exception) && _refusal.Begin())
+                {
+                    Log.Refused(logger, GetType().Name, exception.GetBaseException().Message);
+                }
             }
 #pragma warning disable CA1031 // a bug must not end the loop
             catch (Exception exception)
@@ -136,6 +142,9 @@ internal abstract partial class Loop(TimeProvider clock, ILogger logger) : Backg
 
     private static partial class Log
     {
+        [LoggerMessage(LogLevel.Warning, "{Loop} can't go on, the database refuses a statement, trying again: {Problem}")]
+        public static partial void Refused(ILogger logger, string loop, string problem);
+
         [LoggerMessage(LogLevel.Error, "{Loop} failed, it goes on")]
         public static partial void Failed(ILogger logger, string loop, Exception exception);
     }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using AutoTicket.Tests.Alerts;
 using AutoTicket.Tests.Kit;
 
 namespace AutoTicket.Tests.Storage;
@@ -30,6 +31,39 @@ public sealed class DiskFullTests
 
         Assert.Equal("filed", (await driver.ClickAsync()).Disposition);
         await driver.AssertOneTicketAsync();
+    }
+
+    /// <summary>No disk is full, but it ends as quietly: the sender repeats the alert.</summary>
+    [Fact]
+    public async Task PostgreSQL_that_takes_a_right_away_makes_the_intake_answer_503_until_it_is_given_back()
+    {
+        await using var intake = await IntakeHost.StartAsync(Database.Postgres);
+        await using var db = intake.Database.Open();
+        await db.ExecuteTogetherAsync(
+            [
+                $"""
+                CREATE FUNCTION revoked() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN
+                  RAISE EXCEPTION 'permission denied for table alerts' USING ERRCODE = 'insufficient_privilege';
+                END $f$
+                """,
+                $"CREATE TRIGGER revoked BEFORE INSERT ON alerts FOR EACH STATEMENT EXECUTE FUNCTION revoked()",
+            ],
+            default
+        );
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await PostAsync()).Status);
+        Assert.Contains(
+            intake.Console.Log,
+            line =>
+                line.StartsWith("WARNING", StringComparison.Ordinal)
+                && line.Contains("permission denied for table alerts", StringComparison.Ordinal)
+        );
+        await db.ExecuteAsync($"DROP TRIGGER revoked ON alerts", default);
+
+        Assert.Equal(HttpStatusCode.Accepted, (await PostAsync()).Status);
+
+        Task<(HttpStatusCode Status, System.Text.Json.JsonElement Body)> PostAsync() =>
+            intake.PostAsync("/api/alerts", AlertIntakeTests.Alert("a"));
     }
 
     [Fact]
