@@ -119,21 +119,25 @@ internal static partial class DatabaseUrl
                     break;
                 default:
                     throw new ConfigurationException(
-                        name is "target_session_attrs"
+                        name.Contains('@', StringComparison.Ordinal) ? Form
+                        : name is "target_session_attrs"
                             ? $"DATABASE_URL has {name}={value}; it must be one of {string.Join(", ", SessionAttributes)}."
-                            : $"DATABASE_URL has the parameter “{name}”, which the console does not know. Remove it."
+                        : $"DATABASE_URL has the parameter “{name}”, which the console does not know. Remove it."
                     );
             }
+        }
+
+        // The @ before the host was escaped too, and the password with it.
+        if (hosts.Contains('@', StringComparison.Ordinal))
+        {
+            throw new ConfigurationException(Form);
         }
 
         var all = hosts
             .Split(',')
             .Select(host => Host().Match(host))
             .Select(host =>
-                (
-                    Name: host.Groups["name"].Value,
-                    Port: Number("port", host.Groups["port"] is { Success: true } own ? own.Value : port, ushort.MaxValue)
-                )
+                (Name: host.Groups["name"].Value, Port: PortOf(host.Groups["port"] is { Success: true } own ? own.Value : port))
             )
             .ToList();
         if (database.Length == 0 || all.Any(host => host.Name.Length == 0))
@@ -188,9 +192,18 @@ internal static partial class DatabaseUrl
     }
 
     private static int Number(string name, string value, int most) =>
+        NumberOf(value, most)
+        ?? throw new ConfigurationException($"DATABASE_URL has the {name} “{value}”; it must be a number from 1 to {most}.");
+
+    /// <remarks>The message does not repeat the value: in an address without a host it is the password.</remarks>
+    private static int PortOf(string value) =>
+        NumberOf(value, ushort.MaxValue)
+        ?? throw new ConfigurationException($"DATABASE_URL has a port that is not a number from 1 to {ushort.MaxValue}. {Form}");
+
+    private static int? NumberOf(string value, int most) =>
         int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 1 && number <= most
             ? number
-            : throw new ConfigurationException($"DATABASE_URL has the {name} “{value}”; it must be a number from 1 to {most}.");
+            : null;
 
     private static T Word<T>(string name, string value)
         where T : struct, Enum
