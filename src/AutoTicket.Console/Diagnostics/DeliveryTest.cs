@@ -78,9 +78,12 @@ internal sealed class DeliveryTest(
             return new(false, "Not sent: the console's database can't be reached, so it could not be audited. Try again.");
         }
 
-        return await slack.SendAsync($"Test by {SlackText.Plain(actor, 100)}: direct messages of AutoTicket Console arrive.") is { } failure
-            ? new(false, $"The test DM was not sent: {failure.Message}")
-            : new(true, "The test DM was sent.");
+        return await slack.SendAsync($"Test by {SlackText.Plain(actor, 100)}: direct messages of AutoTicket Console arrive.") switch
+        {
+            null => new(true, "The test DM was sent."),
+            { MayHaveSent: true } failure => new(false, $"It is not certain whether the test DM was sent: {failure.Message}"),
+            { } failure => new(false, $"The test DM was not sent: {failure.Message}"),
+        };
     }
 
     private async Task<DeliveryTestResult> FileAndCloseAsync(string actor)

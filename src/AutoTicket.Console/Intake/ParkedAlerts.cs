@@ -22,6 +22,7 @@ internal sealed partial class ParkedAlerts(
     private const int MostRows = 10_000;
     private const int MostListed = 200;
     private const string Gone = "The alert is no longer parked: another operator retried or discarded it.";
+    private const string MayBeParked = "The console's database can't be reached: the alert may still be parked.";
     private const string Unreachable = "The console's database can't be reached: the alert stays parked. Try again.";
 
     /// <summary>The fields that identify an alert in any format. Repetitions differ in other fields, such as their times.</summary>
@@ -216,7 +217,12 @@ internal sealed partial class ParkedAlerts(
                 ObservationResult.NotOpen => "Nothing to record: the alert has ended and was not open.",
                 _ => $"Recorded: alert {AlertIdentity.KeyOf(observed.AlertId)} was already open.",
             };
-            return removed ? result : $"{result} Another operator retried or discarded it at the same time.";
+            return removed switch
+            {
+                true => result,
+                false => $"{result} Another operator retried or discarded it at the same time.",
+                null => $"{result} {MayBeParked}",
+            };
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
@@ -231,9 +237,13 @@ internal sealed partial class ParkedAlerts(
         {
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             var parked = await db.ParkedAlerts.AsNoTracking().FirstOrDefaultAsync(alert => alert.Id == id, cancellationToken);
-            return parked is not null && await RemoveAsync(db, parked, AuditActions.ParkedDiscarded, actor, cancellationToken)
-                ? "Discarded."
-                : Gone;
+            var removed = parked is null ? false : await RemoveAsync(db, parked, AuditActions.ParkedDiscarded, actor, cancellationToken);
+            return removed switch
+            {
+                true => "Discarded.",
+                false => Gone,
+                null => MayBeParked,
+            };
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
@@ -241,8 +251,8 @@ internal sealed partial class ParkedAlerts(
         }
     }
 
-    /// <returns>False: the alert was removed already.</returns>
-    private async Task<bool> RemoveAsync(
+    /// <returns>False: the alert was removed already; null: it is not known whether it was removed.</returns>
+    private async Task<bool?> RemoveAsync(
         AutoTicketDbContext db,
         ParkedAlert parked,
         string action,
@@ -275,6 +285,10 @@ internal sealed partial class ParkedAlerts(
         catch (DbUpdateConcurrencyException)
         {
             return false;
+        }
+        catch (Exception exception) when (Outages.IsOutage(exception))
+        {
+            return null;
         }
     }
 

@@ -148,6 +148,27 @@ public sealed class ParkedAlertsTests
         );
     }
 
+    [Fact]
+    public async Task A_parked_alert_that_was_recorded_and_could_not_be_removed_is_called_recorded()
+    {
+        await using var intake = await IntakeHost.StartAsync(Database.Postgres);
+        await Parked(intake).AddAsync([Row("generic", AlertIntakeTests.Alert("a"), new(2026, 11, 1, 0, 0, 0, TimeSpan.Zero))], default);
+        var id = (await Parked(intake).ListAsync(default))!.Single().Id;
+        await intake.Database.CancelAsync("DELETE", "parked_alerts", "true");
+
+        Assert.Matches(
+            "^Recorded: alert .* is open. The console's database can't be reached: the alert may still be parked.$",
+            await Parked(intake).RetryAsync(id, "ada", default)
+        );
+        Assert.Equal(
+            "The console's database can't be reached: the alert may still be parked.",
+            await Parked(intake).DiscardAsync(id, "ada", default)
+        );
+
+        await intake.Database.CancelNoMoreAsync("parked_alerts");
+        Assert.Equal("Discarded.", await Parked(intake).DiscardAsync(id, "ada", default));
+    }
+
     private static ParkedAlert Row(string intake, string text, DateTimeOffset receivedAt) =>
         new()
         {

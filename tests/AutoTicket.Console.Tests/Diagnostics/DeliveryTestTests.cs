@@ -43,6 +43,13 @@ public sealed class DeliveryTestTests
             Assert.StartsWith("The test DM was not sent: ", message, StringComparison.Ordinal);
         }
 
+        using (console.Sandbox.Faults.Add(new Fault(FaultKind.CloseAfter) { Match = FaultMatch.SlackPost }))
+        {
+            (passed, message) = await TestAsync(console, "test-dm");
+            Assert.False(passed);
+            Assert.StartsWith("It is not certain whether the test DM was sent: ", message, StringComparison.Ordinal);
+        }
+
         using var off = await console.Host.Http.PutAsJsonAsync(
             $"/api/flags/{FlagNames.InvestigateFromStatus}",
             new { enabled = false, reason = "a test" }
