@@ -25,6 +25,7 @@ internal abstract partial class DailyReminder(
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(30);
 
     private readonly ILogger _logger = logger;
+    private readonly string _owner = $"{Environment.MachineName}/{Guid.NewGuid():N}";
 
     private DateTimeOffset _doneUntil = DateTimeOffset.MinValue;
 
@@ -57,7 +58,7 @@ internal abstract partial class DailyReminder(
         }
 
         var tomorrow = today + TimeSpan.FromDays(1);
-        if (!await TakeLeaseAsync(now, tomorrow))
+        if (!await UnsentClaim.TakeAsync(() => TakeLeaseAsync(now, tomorrow), ReleaseAsync, Clock, cancellationToken))
         {
             return tomorrow;
         }
@@ -69,11 +70,13 @@ internal abstract partial class DailyReminder(
         // If the answer was lost, Slack may have delivered the message. A second one would be worse than none.
         else if (!failure.MayHaveSent)
         {
-            await UnsentClaim.ReleaseAsync(() => ReturnLeaseAsync(now, tomorrow), Clock, cancellationToken);
+            await UnsentClaim.ReleaseAsync(ReleaseAsync, Clock, cancellationToken);
             return null;
         }
 
         return tomorrow;
+
+        Task ReleaseAsync() => ReturnLeaseAsync(now, tomorrow);
     }
 
     /// <summary>Claims the day before the message is sent, so that two processes never send it.</summary>
@@ -82,7 +85,7 @@ internal abstract partial class DailyReminder(
         await using var db = await contexts.CreateDbContextAsync();
         return await db.ExecuteAsync(
                 $"""
-                INSERT INTO leases (name, owner, until, fence) VALUES ({lease}, {Environment.MachineName}, {until}, 1)
+                INSERT INTO leases (name, owner, until, fence) VALUES ({lease}, {_owner}, {until}, 1)
                 ON CONFLICT (name) DO UPDATE SET until = excluded.until, owner = excluded.owner, fence = leases.fence + 1
                 WHERE leases.until <= {now}
                 """,
@@ -94,7 +97,10 @@ internal abstract partial class DailyReminder(
     private async Task ReturnLeaseAsync(DateTimeOffset now, DateTimeOffset until)
     {
         await using var db = await contexts.CreateDbContextAsync();
-        await db.ExecuteAsync($"UPDATE leases SET until = {now} WHERE name = {lease} AND until = {until}", CancellationToken.None);
+        await db.ExecuteAsync(
+            $"UPDATE leases SET until = {now} WHERE name = {lease} AND until = {until} AND owner = {_owner}",
+            CancellationToken.None
+        );
     }
 
     private static partial class Log

@@ -25,6 +25,7 @@ internal sealed partial class FlagNotice(
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(15);
     private static readonly Backoff Retries = new(LookEvery, TimeSpan.FromMinutes(5));
 
+    private readonly string _owner = $"{Environment.MachineName}/{Guid.NewGuid():N}";
     private int _failures;
 
     protected override void Begin()
@@ -50,7 +51,14 @@ internal sealed partial class FlagNotice(
         foreach (var (told, its) in due)
         {
             // Claimed before the message is sent, so that two processes never send it.
-            if (!await MoveAsync(its[0].Flag, told, its[^1].Id))
+            if (
+                !await UnsentClaim.TakeAsync(
+                    () => MoveAsync(its[0].Flag, told.Fence, told.Owner, its[^1].Id),
+                    ReleaseAsync,
+                    Clock,
+                    stoppingToken
+                )
+            )
             {
                 continue;
             }
@@ -62,21 +70,23 @@ internal sealed partial class FlagNotice(
             // If the answer was lost, Slack may have delivered the message. A second one would be worse than none.
             else if (!failure.MayHaveSent)
             {
-                await UnsentClaim.ReleaseAsync(() => MoveAsync(its[0].Flag, its[^1].Id, told), Clock, stoppingToken);
+                await UnsentClaim.ReleaseAsync(ReleaseAsync, Clock, stoppingToken);
                 return Retries.After(++_failures);
             }
+
+            Task ReleaseAsync() => MoveAsync(its[0].Flag, its[^1].Id, _owner, told.Fence);
         }
 
         _failures = 0;
         return LookEvery;
     }
 
-    /// <returns>For each flag that was flipped: the last flip that was told, and the flips since then, oldest first.</returns>
-    private async Task<IReadOnlyList<(long Told, IReadOnlyList<FlagFlip> Flips)>> ReadDueAsync(CancellationToken cancellationToken)
+    /// <returns>For each flag that was flipped: the row of the last flip that was told, and the flips since then, oldest first.</returns>
+    private async Task<IReadOnlyList<(LeaseRow Told, IReadOnlyList<FlagFlip> Flips)>> ReadDueAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var since = Clock.GetUtcNow() - UsefulFor;
-        var due = new List<(long, IReadOnlyList<FlagFlip>)>();
+        var due = new List<(LeaseRow, IReadOnlyList<FlagFlip>)>();
         foreach (var flag in FlagNames.All)
         {
             var name = RowOf(flag);
@@ -95,7 +105,7 @@ internal sealed partial class FlagNotice(
             }
             else if (its.Count > 0)
             {
-                due.Add((row.Fence, its));
+                due.Add((row, its));
             }
         }
 
@@ -104,11 +114,14 @@ internal sealed partial class FlagNotice(
 
     /// <summary>Moves the flag's last flip that was told. It is the fence of a row of <c>leases</c>, also for restarts and other
     /// leaders.</summary>
-    private async Task<bool> MoveAsync(string flag, long from, long to)
+    private async Task<bool> MoveAsync(string flag, long from, string owner, long to)
     {
         await using var db = await contexts.CreateDbContextAsync();
         return await db.ExecuteAsync(
-                $"UPDATE leases SET fence = {to}, until = {Clock.GetUtcNow()} WHERE name = {RowOf(flag)} AND fence = {from}",
+                $"""
+                UPDATE leases SET fence = {to}, owner = {_owner}, until = {Clock.GetUtcNow()}
+                WHERE name = {RowOf(flag)} AND fence = {from} AND owner = {owner}
+                """,
                 CancellationToken.None
             ) == 1;
     }

@@ -43,7 +43,11 @@ internal sealed partial class UnclaimedReminder(
         }
 
         // Claimed before the message is sent: a second one would be worse than none.
-        var claimed = due.Count == 0 ? new HashSet<long>() : await store.ClaimUnclaimedAsync([.. due.Select(ticket => ticket.Id)]);
+        var (ids, at) = (due.Select(ticket => ticket.Id).ToList(), Clock.GetUtcNow());
+        var claimed =
+            ids.Count == 0
+                ? new HashSet<long>()
+                : await UnsentClaim.TakeAsync(() => store.ClaimUnclaimedAsync(ids, at), ReleaseAsync, Clock, stoppingToken);
         if (claimed.Count == 0)
         {
             _failures = 0;
@@ -57,12 +61,14 @@ internal sealed partial class UnclaimedReminder(
         // If the answer was lost, Slack may have delivered the message. A second one would be worse than none.
         else if (!failure.MayHaveSent)
         {
-            await UnsentClaim.ReleaseAsync(() => store.ReturnUnclaimedAsync(claimed), Clock, stoppingToken);
+            await UnsentClaim.ReleaseAsync(ReleaseAsync, Clock, stoppingToken);
             return Retries.After(++_failures);
         }
 
         _failures = 0;
         return LookEvery;
+
+        Task ReleaseAsync() => store.ReturnUnclaimedAsync(ids, at);
     }
 
     private string Text(IReadOnlyList<Ticket> due)

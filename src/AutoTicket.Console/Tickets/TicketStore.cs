@@ -487,13 +487,13 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
 
     /// <summary>Claims the second message about the tickets, so that two processes never send it.</summary>
     /// <returns>The ids of the tickets whose message was not claimed before.</returns>
-    public async Task<IReadOnlySet<long>> ClaimUnclaimedAsync(IReadOnlyCollection<long> ids)
+    public async Task<IReadOnlySet<long>> ClaimUnclaimedAsync(IReadOnlyCollection<long> ids, DateTimeOffset at)
     {
         await using var db = await contexts.CreateDbContextAsync();
         return (
             await db.QueryAsync(
                 $"""
-                UPDATE tickets SET unclaimed_told_at = {clock.GetUtcNow()}
+                UPDATE tickets SET unclaimed_told_at = {at}
                 WHERE unclaimed_told_at IS NULL AND id IN (SELECT r.wanted FROM {Ids.Of(ids)}) RETURNING id
                 """,
                 row => row.GetInt64(0),
@@ -502,12 +502,12 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
         ).ToHashSet();
     }
 
-    /// <summary>Gives back a claim whose message was not sent.</summary>
-    public async Task ReturnUnclaimedAsync(IReadOnlyCollection<long> ids)
+    /// <summary>Gives back a claim of this time whose message was not sent.</summary>
+    public async Task ReturnUnclaimedAsync(IReadOnlyCollection<long> ids, DateTimeOffset at)
     {
         await using var db = await contexts.CreateDbContextAsync();
         await db
-            .Tickets.Where(ticket => ids.Contains(ticket.Id))
+            .Tickets.Where(ticket => ids.Contains(ticket.Id) && ticket.UnclaimedToldAt == at)
             .ExecuteUpdateAsync(set => set.SetProperty(ticket => ticket.UnclaimedToldAt, (DateTimeOffset?)null));
     }
 

@@ -280,6 +280,76 @@ public sealed class FlagMessagesTests
         Assert.Single(sandbox.Slack.Messages, message => message.Text.Contains(words, StringComparison.Ordinal));
     }
 
+    /// <summary>The connection is lost between the commit of the claim and its answer.</summary>
+    [Theory]
+    [InlineData("23:59:59", NoticeRow, "are on until")]
+    [InlineData("00:00:00", "flag_reminder", "have been off for")]
+    public async Task A_message_whose_claim_lost_its_answer_is_sent_once_the_database_is_back(string remindAt, string row, string words)
+    {
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await using var line = TcpProxy.To(database.Location);
+        await using var db = database.Open();
+        await using var held = database.Open();
+        db.FeatureFlags.Add(
+            new()
+            {
+                Name = FlagNames.AlertsAutoTicket,
+                Enabled = false,
+                OffSince = TimeProvider.System.GetUtcNow().AddDays(-2),
+                OffBy = "olga",
+                OffReason = "a flip",
+            }
+        );
+        db.Leases.Add(
+            new LeaseRow
+            {
+                Name = row,
+                Owner = "before",
+                Until = DateTimeOffset.UnixEpoch,
+            }
+        );
+        await db.SaveChangesAsync();
+        await using var transaction = await held.BeginAsync(default);
+        await held.Database.ExecuteSqlAsync($"SELECT * FROM leases WHERE name = {row} FOR UPDATE");
+        await using var console = await ConsoleHost.StartAsync(
+            database,
+            sandbox,
+            new Dictionary<string, string?> { ["DATABASE_URL"] = line.Through(database.Location), ["Slack:RemindAt"] = remindAt }
+        );
+        if (row == NoticeRow)
+        {
+            await console.WaitForFlagsAsync();
+            await FlipAsync(console, true, "a flip");
+        }
+
+        await Eventually.TrueAsync(
+            () =>
+                db
+                    .Database.SqlQuery<bool>(
+                        $"""
+                        SELECT count(*) > 0 AS "Value" FROM pg_stat_activity
+                        WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%leases%'
+                        """
+                    )
+                    .SingleAsync(),
+            "the claim waits"
+        );
+        line.Stall();
+        await transaction.CommitAsync();
+        await Eventually.TrueAsync(() => console.Get<DatabaseGate>().Problem is not null, "the answers are lost");
+        line.Cut();
+        line.Restore();
+
+        // The reminder looks every 30 s.
+        await Eventually.TrueAsync(
+            () => sandbox.Slack.Messages.Any(message => message.Text.Contains(words, StringComparison.Ordinal)),
+            "the message is sent",
+            2 * Eventually.Patience
+        );
+        Assert.Single(sandbox.Slack.Messages, message => message.Text.Contains(words, StringComparison.Ordinal));
+    }
+
     [Theory, BothDatabases]
     public async Task A_day_after_a_flag_was_switched_off_a_daily_message_counts_the_alerts_without_a_ticket(Database kind)
     {
