@@ -23,6 +23,7 @@ internal abstract partial class DailyReminder(
 ) : LeaderLoop(leader, clock, logger)
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Day = TimeSpan.FromDays(1);
 
     private readonly ILogger _logger = logger;
     private readonly string _owner = $"{Environment.MachineName}/{Guid.NewGuid():N}";
@@ -34,7 +35,9 @@ internal abstract partial class DailyReminder(
 
     protected override async Task<TimeSpan> LeadAsync(CancellationToken stoppingToken)
     {
-        if (Clock.GetUtcNow() >= _doneUntil && await RemindAsync(stoppingToken) is { } until)
+        // The next reminder is more than a day away only if the clock was put back.
+        var left = _doneUntil - Clock.GetUtcNow();
+        if ((left <= TimeSpan.Zero || left > Day) && await RemindAsync(stoppingToken) is { } until)
         {
             _doneUntil = until;
         }
@@ -46,7 +49,8 @@ internal abstract partial class DailyReminder(
     private async Task<DateTimeOffset?> RemindAsync(CancellationToken cancellationToken)
     {
         var now = Clock.GetUtcNow();
-        var today = new DateTimeOffset(now.UtcDateTime.Date, TimeSpan.Zero) + options.Value.RemindAt;
+        var midnight = new DateTimeOffset(now.UtcDateTime.Date, TimeSpan.Zero);
+        var today = midnight + options.Value.RemindAt;
         if (now < today)
         {
             return today;
@@ -57,8 +61,8 @@ internal abstract partial class DailyReminder(
             return null;
         }
 
-        var tomorrow = today + TimeSpan.FromDays(1);
-        if (!await UnsentClaim.TakeAsync(() => TakeLeaseAsync(now, tomorrow), ReleaseAsync, Clock, cancellationToken))
+        var tomorrow = today + Day;
+        if (!await UnsentClaim.TakeAsync(() => TakeLeaseAsync(midnight + Day, tomorrow), ReleaseAsync, Clock, cancellationToken))
         {
             return tomorrow;
         }
@@ -79,15 +83,17 @@ internal abstract partial class DailyReminder(
         Task ReleaseAsync() => ReturnLeaseAsync(now, tomorrow);
     }
 
-    /// <summary>Claims the day before the message is sent, so that two processes never send it.</summary>
-    private async Task<bool> TakeLeaseAsync(DateTimeOffset now, DateTimeOffset until)
+    /// <summary>Claims the day before the message is sent, so that two processes never send it. The day is claimed if the row lasts until
+    /// any time of the next day: <see cref="SlackOptions.RemindAt"/> may have been changed. A row that lasts longer is from a clock that
+    /// was ahead.</summary>
+    private async Task<bool> TakeLeaseAsync(DateTimeOffset nextDay, DateTimeOffset until)
     {
         await using var db = await contexts.CreateDbContextAsync();
         return await db.ExecuteAsync(
                 $"""
                 INSERT INTO leases (name, owner, until, fence) VALUES ({lease}, {_owner}, {until}, 1)
                 ON CONFLICT (name) DO UPDATE SET until = excluded.until, owner = excluded.owner, fence = leases.fence + 1
-                WHERE leases.until <= {now}
+                WHERE leases.until < {nextDay} OR leases.until >= {nextDay + Day}
                 """,
                 CancellationToken.None
             ) == 1;

@@ -350,6 +350,29 @@ public sealed class FlagMessagesTests
         Assert.Single(sandbox.Slack.Messages, message => message.Text.Contains(words, StringComparison.Ordinal));
     }
 
+    /// <summary>The row of the day is from a process whose clock was ahead, or from before the setting was changed.</summary>
+    [Theory, BothDatabases]
+    public async Task The_daily_message_is_sent_once_a_day_though_the_clock_was_ahead_or_its_time_is_set_earlier(Database kind)
+    {
+        await using var driver = await StartAsync(kind, new() { ["Slack:RemindAt"] = "12:10:00" });
+        await FlipAsync(driver, false, "forgotten");
+        AdvanceTo(new(2026, 11, 28, 12, 15, 0, TimeSpan.Zero));
+        await RemindedAsync(driver, 1);
+
+        _clock.SetBack(TimeSpan.FromDays(2));
+        await RemindedAsync(driver, 2);
+
+        await driver.StopAsync(driver.Console);
+        await driver.StartConsoleAsync(new Dictionary<string, string?> { ["Slack:RemindAt"] = "11:10:00" });
+        AdvanceTo(new(2026, 11, 27, 11, 15, 0, TimeSpan.Zero));
+        await RemindedAsync(driver, 3);
+        AdvanceTo(new(2026, 11, 27, 12, 15, 0, TimeSpan.Zero));
+        await StepAsync(driver, 20);
+        Assert.Equal(3, Reminders(driver).Count);
+
+        void AdvanceTo(DateTimeOffset time) => _clock.Advance(time - _clock.GetUtcNow());
+    }
+
     [Theory, BothDatabases]
     public async Task A_day_after_a_flag_was_switched_off_a_daily_message_counts_the_alerts_without_a_ticket(Database kind)
     {
