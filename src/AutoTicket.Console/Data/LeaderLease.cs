@@ -46,6 +46,9 @@ internal sealed class LeaderOptions
 
     /// <summary>How often the others ask for the lease.</summary>
     public TimeSpan AskEvery => Lease * 0.1;
+
+    /// <summary>How often the last leader asks during an outage.</summary>
+    public TimeSpan AskAgainEvery => AskEvery / 5;
 }
 
 /// <summary>
@@ -144,7 +147,9 @@ internal sealed partial class LeaderLease(
             Interlocked.Exchange(ref _answer, NewAnswer()).SetResult();
         }
 
-        return IsLeader ? options.Value.RenewEvery : options.Value.AskEvery;
+        return _ledLast && _isAway ? options.Value.AskAgainEvery
+            : IsLeader ? options.Value.RenewEvery
+            : options.Value.AskEvery;
     }
 
     protected override Task FinishAsync() => ReleaseAsync();
@@ -166,13 +171,16 @@ internal sealed partial class LeaderLease(
                 // Read before the question: the answer may be slow, and the lease runs from the time in the question.
                 var asked = Clock.GetTimestamp();
                 var now = Clock.GetUtcNow();
+                // After an outage the last leader goes first: it knows which deliveries the database could not record. The others' first
+                // question only shows that the database is back.
+                var expired = _isAway && !_ledLast ? DateTimeOffset.UnixEpoch : now;
                 await using var db = await contexts.CreateDbContextAsync();
                 var fence = await db.QueryAsync(
                     $"""
                     INSERT INTO leases (name, owner, until, fence) VALUES ({Name}, {_owner}, {now + options.Value.Lease}, 1)
                     ON CONFLICT (name) DO UPDATE SET until = excluded.until, owner = excluded.owner,
                       fence = leases.fence + CASE WHEN leases.owner = excluded.owner THEN 0 ELSE 1 END
-                    WHERE leases.owner = excluded.owner OR leases.until < {now} OR leases.until > {now + LeaderOptions.LongestLeft}
+                    WHERE leases.owner = excluded.owner OR leases.until < {expired} OR leases.until > {now + LeaderOptions.LongestLeft}
                     RETURNING fence
                     """,
                     row => row.GetInt64(0),

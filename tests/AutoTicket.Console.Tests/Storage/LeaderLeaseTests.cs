@@ -120,6 +120,31 @@ public sealed class LeaderLeaseTests : IAsyncLifetime
         Assert.False(lease.IsLeader);
     }
 
+    /// <summary>It knows which deliveries the database could not record.</summary>
+    [Theory, BothDatabases]
+    public async Task After_an_outage_that_is_longer_than_the_lease_the_last_leader_leads_again(Database kind)
+    {
+        await _database.DisposeAsync();
+        _database = await TestDatabase.CreateAsync(kind);
+        var (mine, others) = (new Contexts(_database), new Contexts(_database));
+        var (first, second) = (await StartAsync(mine), await StartAsync(others));
+        (mine.IsAway, others.IsAway) = (true, true);
+        var asked = others.Made;
+        await _clock.AdvanceUntilAsync(
+            Second,
+            () => Task.FromResult(!first.IsLeader && others.Made > asked),
+            "the lease has expired, and both know of the outage"
+        );
+
+        // The other process is the first to ask.
+        others.IsAway = false;
+        asked = others.Made;
+        await _clock.AdvanceUntilAsync(Second, () => Task.FromResult(others.Made > asked), "the other process asks");
+        mine.IsAway = false;
+        await Eventually.TrueAsync(() => first.IsLeader, "the last leader leads, though the clock stands still");
+        Assert.False(second.IsLeader);
+    }
+
     [Fact]
     public async Task An_expired_lease_is_requested_again_and_a_database_that_hangs_counts_as_away()
     {
@@ -178,6 +203,8 @@ public sealed class LeaderLeaseTests : IAsyncLifetime
     {
         public bool IsAway { get; set; }
 
+        public int Made { get; private set; }
+
         /// <summary>The database does not answer until this completes.</summary>
         public TaskCompletionSource? Hangs { get; set; }
 
@@ -186,6 +213,7 @@ public sealed class LeaderLeaseTests : IAsyncLifetime
 
         public AutoTicketDbContext CreateDbContext()
         {
+            Made++;
             var happen = BeforeFirst;
             BeforeFirst = null;
             happen?.Invoke();
