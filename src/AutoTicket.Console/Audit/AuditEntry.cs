@@ -61,6 +61,7 @@ internal sealed class AuditEntryMapping : IEntityTypeConfiguration<AuditEntry>
         builder.ToTable("audit_log");
         builder.HasIndex(entry => new { entry.Action, entry.CreatedAt }).IsDescending(false, true);
         builder.HasIndex(entry => entry.CreatedAt);
+        builder.HasIndex(entry => new { entry.Actor, entry.Id });
     }
 }
 

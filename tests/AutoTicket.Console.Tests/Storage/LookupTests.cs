@@ -98,6 +98,23 @@ public sealed class LookupTests
     }
 
     [Fact]
+    public async Task The_audit_entries_of_a_person_are_read_without_reading_those_of_others()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await AssertReadsFewAsync(
+            database,
+            "audit_log",
+            AuditEntries("'person' || n % 100"),
+            AuditEntries("'console:poller'"),
+            contexts =>
+            {
+                var queries = new AuditQueries(contexts, NullLogger<AuditQueries>.Instance);
+                return async () => Assert.Equal(5, (await queries.ReadAsync(new(Actor: "person7"), 5, CancellationToken.None))!.Count);
+            }
+        );
+    }
+
+    [Fact]
     public async Task The_availability_of_a_month_is_counted_without_reading_the_hours_of_a_year()
     {
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
@@ -268,6 +285,12 @@ public sealed class LookupTests
             SELECT '{name}' || n, '{name}' || n, '', '{status}', 'prometheus', 'InstanceDown', 'p1', 'It is down', '{"{}"}', '[]',
               0, {started}, {started}, now(), now() + interval '1 hour', {endedAt}, 0, 0
             FROM generate_series(1, {count}) AS n
+            """;
+
+    private static string AuditEntries(string actor) =>
+        $"""
+            INSERT INTO audit_log (created_at, action, actor, payload)
+            SELECT now(), 'console.tickets.resolved', {actor}, '{"{}"}' FROM generate_series(1, 5000) AS n
             """;
 
     private static string Hours(string surface) =>

@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace AutoTicket.Data.Postgres
 {
     [DbContext(typeof(PostgresDbContext))]
-    [Migration("20261130145533_Initial")]
+    [Migration("20261201154900_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -365,6 +365,9 @@ namespace AutoTicket.Data.Postgres
                     b.HasIndex("Action", "CreatedAt")
                         .IsDescending(false, true)
                         .HasDatabaseName("ix_audit_log_action_created_at");
+
+                    b.HasIndex("Actor", "Id")
+                        .HasDatabaseName("ix_audit_log_actor_id");
 
                     b.ToTable("audit_log", (string)null);
                 });

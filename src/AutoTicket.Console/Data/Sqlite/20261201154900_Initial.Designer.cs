@@ -10,7 +10,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace AutoTicket.Data.Sqlite
 {
     [DbContext(typeof(SqliteDbContext))]
-    [Migration("20261130223000_Initial")]
+    [Migration("20261201154900_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -351,6 +351,9 @@ namespace AutoTicket.Data.Sqlite
                     b.HasIndex("Action", "CreatedAt")
                         .IsDescending(false, true)
                         .HasDatabaseName("ix_audit_log_action_created_at");
+
+                    b.HasIndex("Actor", "Id")
+                        .HasDatabaseName("ix_audit_log_actor_id");
 
                     b.ToTable("audit_log", (string)null);
                 });

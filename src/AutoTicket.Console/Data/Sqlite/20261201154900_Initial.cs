@@ -513,6 +513,11 @@ namespace AutoTicket.Data.Sqlite
                 descending: new[] { false, true });
 
             migrationBuilder.CreateIndex(
+                name: "ix_audit_log_actor_id",
+                table: "audit_log",
+                columns: new[] { "actor", "id" });
+
+            migrationBuilder.CreateIndex(
                 name: "ix_audit_log_created_at",
                 table: "audit_log",
                 column: "created_at");

@@ -349,6 +349,9 @@ namespace AutoTicket.Data.Sqlite
                         .IsDescending(false, true)
                         .HasDatabaseName("ix_audit_log_action_created_at");
 
+                    b.HasIndex("Actor", "Id")
+                        .HasDatabaseName("ix_audit_log_actor_id");
+
                     b.ToTable("audit_log", (string)null);
                 });
 
