@@ -42,8 +42,14 @@ internal sealed partial class FlagNotice(
             return LookEvery;
         }
 
+        if (health.IsHeld)
+        {
+            return LookEvery;
+        }
+
+        // Also without Slack: the first time it only notes from which flip on to tell.
         var due = await ReadDueAsync(stoppingToken);
-        if (health.IsHeld || client.NotConfigured() is not null)
+        if (client.NotConfigured() is not null)
         {
             return LookEvery;
         }
