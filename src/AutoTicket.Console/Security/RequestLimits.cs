@@ -4,8 +4,8 @@ using Microsoft.AspNetCore.SignalR;
 
 namespace AutoTicket.Security;
 
-/// <summary>Limits requests: sign-ins per address and minute, page connections in all, per user and per session, and calls of some endpoints per
-/// caller.</summary>
+/// <summary>Limits requests: sign-ins per address and minute, page connections in all, per user and per session, and calls of some
+/// endpoints per caller.</summary>
 internal sealed class RequestLimits(CircuitLimits circuits)
 {
     /// <summary>Of all exports together.</summary>

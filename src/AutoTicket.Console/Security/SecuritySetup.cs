@@ -33,7 +33,8 @@ internal static class SecuritySetup
         );
     }
 
-    /// <summary>A form of our own may be older than a sign-in in another tab or a change of the role: it leads back to the console.</summary>
+    /// <summary>A form of our own may be older than a sign-in in another tab or a change of the role: it leads back to the
+    /// console.</summary>
     private static Task RefuseFormAsync(HttpContext context)
     {
         var refusal =
