@@ -307,7 +307,8 @@ document.addEventListener(
     const control = click.target.closest?.("main button, main input, main [role=button], a[href]:not([target], [href^='#'], [download])");
     if (!lost?.open || !control) return;
     const isLink = control.matches("a");
-    if (isLink && (click.ctrlKey || click.metaKey || click.shiftKey)) return;
+    // Before its first connection a page is loaded by its links.
+    if (isLink && (!hasCircuit || click.ctrlKey || click.metaKey || click.shiftKey)) return;
     if (isLink) click.preventDefault();
     click.stopPropagation();
     document.getElementById("circuit-lost-click").hidden = false;
@@ -346,6 +347,7 @@ document.getElementById("components-reconnect-modal")?.addEventListener("compone
 
 document.getElementById("circuit-retry")?.addEventListener("click", async () => {
   if (!hasCircuit) return tryNow();
+  if (hasFailed) return reloadWhenServed();
   try {
     if (!(await Blazor.reconnect())) reloadWhenServed();
   } catch {
@@ -438,6 +440,10 @@ document.addEventListener("focusin", ({ target }) => {
 document.addEventListener("input", ({ target }) => {
   if (drafts.has(target)) sessionStorage.setItem(drafts.get(target), target.value);
 });
+document.addEventListener("submit", ({ target }) => {
+  if (Date.now() - connectedAt > RENDERS_WITHIN) return;
+  for (const [field, key] of drafts) if (target.contains(field)) sessionStorage.removeItem(key);
+});
 
 // A button with data-copy copies the field with that id and reports the result beside it.
 document.addEventListener("click", async ({ target }) => {
@@ -505,6 +511,14 @@ const STARTABLE_FOR = 4 * 60 * 1000;
 let hasCircuit = false;
 let tryNow = () => {};
 
+// A failure of the page ends its circuit for good, of which Blazor says nothing. A page that fails each time stays readable.
+let hasFailed = false;
+function mayReload() {
+  const last = Number(sessionStorage.getItem("failed-at"));
+  sessionStorage.setItem("failed-at", Date.now());
+  return Date.now() - last > 60_000;
+}
+
 // Blazor retries only lost circuits. This retries the first connection of a page.
 async function startUntilConnected(start) {
   for (let attempt = 0; ; attempt++) {
@@ -546,8 +560,6 @@ Blazor.start({
         const connection = build();
         const start = connection.start.bind(connection);
         connection.start = () => startUntilConnected(start);
-        // A failure of the page ends its circuit for good, of which Blazor says nothing.
-        let hasFailed = false;
         connection.on("JS.Error", () => {
           hasFailed = true;
         });
@@ -555,7 +567,7 @@ Blazor.start({
         connection.onclose(() => {
           if (hasCircuit && !hasFailed) return;
           showLost();
-          setTimeout(reloadWhenServed, retryDelay(2));
+          if (!hasFailed || mayReload()) setTimeout(reloadWhenServed, retryDelay(2));
         });
         return connection;
       };

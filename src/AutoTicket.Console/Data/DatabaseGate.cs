@@ -99,7 +99,7 @@ internal sealed partial class DatabaseGate(
             var problem = answers
                 ? "The console's database takes no writes: nothing can be filed or recorded until it does. The console keeps trying."
                 : "The console's database can't be reached: nothing can be filed or recorded until it answers. The console keeps trying.";
-            if (problem != Problem || !IsOpen)
+            if (problem != Problem)
             {
                 Log.Away(logger, answers ? "takes no writes" : "can't be reached", exception.GetBaseException().Message);
             }
@@ -114,7 +114,10 @@ internal sealed partial class DatabaseGate(
     {
         try
         {
+            await using var transaction = await db.BeginAsync(cancellationToken);
+            await db.LimitLockWaitAsync(cancellationToken);
             await db.ExecuteAsync($"UPDATE leases SET fence = fence WHERE name = {LeaderLease.Name}", cancellationToken);
+            await transaction.CommitAsync(cancellationToken);
         }
         catch (Exception exception) when (Outages.IsBusy(exception))
         {

@@ -157,6 +157,7 @@ internal sealed partial class LeaderLease(
     private async Task TakeAsync()
     {
         var changed = false;
+        Exception? refusal = null;
         try
         {
             if (!gate.IsOpen)
@@ -195,8 +196,9 @@ internal sealed partial class LeaderLease(
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
-            // The database gate logs it. A lease that is held runs out by itself.
+            // The database gate logs an outage, and the loop a refusal. A lease that is held runs out by itself.
             _isAway = true;
+            refusal = Outages.IsRefusal(exception) ? exception : null;
         }
 
         if (_loggedThatItLeads != IsLeader)
@@ -217,6 +219,11 @@ internal sealed partial class LeaderLease(
         if (changed)
         {
             Changed?.Invoke();
+        }
+
+        if (refusal is not null)
+        {
+            throw refusal;
         }
     }
 

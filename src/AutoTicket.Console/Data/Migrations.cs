@@ -94,7 +94,7 @@ internal static partial class Migrations
             Log.Migrated(logger, await ApplyAsync(db, CancellationToken.None));
             return 0;
         }
-        catch (Exception exception) when (Outages.IsOutage(exception) && db is PostgresDbContext)
+        catch (Exception exception) when (Outages.IsOutage(exception) && !Outages.IsRefusal(exception) && db is PostgresDbContext)
         {
             Log.Unreachable(logger, exception.GetBaseException().Message);
             return isOnHeroku ? 0 : 1;

@@ -65,7 +65,7 @@ internal static partial class Login
         // One at a time: passwords that are checked together would all be tried before the first is counted, and take all cores.
         if (!await lockout.Turn.WaitAsync(Lockout.LongestTurn, cancellationToken))
         {
-            return Results.Problem(title: "Too many sign-ins. Wait a minute, then try again.", statusCode: 429);
+            return Results.Problem(title: "The sign-in is busy. Try again in a moment.", statusCode: 503);
         }
 
         try

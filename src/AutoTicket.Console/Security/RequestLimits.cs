@@ -59,9 +59,7 @@ internal sealed class RequestLimits(CircuitLimits circuits)
             var caller = CallerOf(context);
             var session = new AtOnce($"page of {Schemes.SessionOf(context.User) ?? caller}", circuits.PerSession);
             // The sessions of one user must leave pages for the others. All who know the password have one name.
-            return caller == Schemes.Password
-                ? [all, session]
-                : [all, session, new($"session of {caller}", Math.Max(1, circuits.InAll / 2))];
+            return caller == Schemes.Password ? [all, session] : [all, session, new($"pages of {caller}", Math.Max(1, circuits.InAll / 2))];
         }
 
         return context.GetEndpoint()?.Metadata.GetMetadata<AtOnce>() is { } limit

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Antiforgery;
+using Microsoft.AspNetCore.Authentication;
 
 namespace AutoTicket.Security;
 
@@ -33,14 +34,22 @@ internal static class SecuritySetup
         );
     }
 
-    /// <summary>A form of our own may be older than a sign-in in another tab or a change of the role: it leads back to the
-    /// console.</summary>
-    private static Task RefuseFormAsync(HttpContext context)
+    /// <summary>A form of our own may be older than a sign-in in another tab or a change of the role: it leads back to the console, and
+    /// “Sign out” signs out all the same.</summary>
+    private static async Task RefuseFormAsync(HttpContext context)
     {
-        var refusal =
-            RequestGuards.IsForeign(context.Request) ? Results.Problem(title: "The form is out of date.", statusCode: 400)
-            : context.User.Identity is { IsAuthenticated: true } ? Results.LocalRedirect("/")
-            : Results.LocalRedirect("/login?failed=1");
-        return refusal.ExecuteAsync(context);
+        var refusal = Results.LocalRedirect(context.User.Identity is { IsAuthenticated: true } ? "/" : "/login?failed=1");
+        if (RequestGuards.IsForeign(context.Request))
+        {
+            refusal = Results.Problem(title: "The form is out of date.", statusCode: 400);
+        }
+        else if (context.Request.Path == "/logout" && Schemes.SessionOf(context.User) is { } session)
+        {
+            await context.RequestServices.GetRequiredService<Sessions>().EndAsync(session, "signed out", context.RequestAborted);
+            await context.SignOutAsync(Schemes.Cookie);
+            refusal = Results.LocalRedirect("/login");
+        }
+
+        await refusal.ExecuteAsync(context);
     }
 }

@@ -72,12 +72,13 @@ internal static class SignInSetup
         // Pages redirect to the sign-in; programs get a 401.
         cookie.Events.OnRedirectToLogin = context =>
         {
-            if (
-                context.Request.Path.StartsWithSegments("/console", StringComparison.OrdinalIgnoreCase)
-                || context.Request.Path.Value is "/" or "/logout"
-            )
+            if (context.Request.Path.StartsWithSegments("/console", StringComparison.OrdinalIgnoreCase) || context.Request.Path == "/")
             {
                 context.Response.Redirect(context.RedirectUri);
+            }
+            else if (context.Request.Path == "/logout")
+            {
+                context.Response.Redirect("/login");
             }
             else
             {

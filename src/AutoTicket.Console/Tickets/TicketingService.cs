@@ -183,6 +183,7 @@ internal sealed partial class TicketingService(
             return null;
         }
 
+        var started = clock.GetTimestamp();
         var lookup = await LookUpAsync(ours, request.Draft, request.Token);
         if (lookup == Lookup.Adopted)
         {
@@ -190,7 +191,7 @@ internal sealed partial class TicketingService(
             return null;
         }
 
-        if (lookup == Lookup.NeverCommitted && Remaining(request) < FilingRules.LeastTime)
+        if (lookup == Lookup.NeverCommitted && !FilingRules.IsTimeToPost(Remaining(request), clock.GetElapsedTime(started)))
         {
             // A post begun now would be canceled, and looked up as long as one that was sent.
             await store.LeaveUnconfirmedAsync(ours, "FreeScout does not have it.", lookupWasEmpty: true, CancellationToken.None);
@@ -223,8 +224,10 @@ internal sealed partial class TicketingService(
 
         request.Closed.UnionWith(tickets.Select(ticket => ticket.Id));
         request.Gone.UnionWith(checks.Where(check => check.IsGone).Select(check => check.Ticket.Id));
-        // One that counts as closed without an answer leaves the time that it should.
-        return checks.All(check => check.Failure is null) ? NoTimeLeft(request, tickets[0], took) : null;
+        // Tickets last seen closed leave a post its time, also without an answer.
+        return checks.All(check => check.Failure is null) || tickets.Any(ticket => ticket.State == TicketState.Open)
+            ? NoTimeLeft(request, tickets[0], took)
+            : null;
     }
 
     /// <summary>Asks FreeScout for all tickets in parallel, to leave time for the post. It waits for a ticket last seen closed only as long

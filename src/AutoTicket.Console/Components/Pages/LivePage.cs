@@ -78,7 +78,7 @@ public abstract class LivePage : ComponentBase, IDisposable
     /// <summary>Whether the last read found anything new: otherwise nothing is rendered.</summary>
     protected virtual bool HasNews => true;
 
-    protected override Task OnInitializedAsync() => ReadAsync();
+    protected override Task OnInitializedAsync() => _read = ReadAsync();
 
     /// <summary>Reads and renders again after <see cref="UpdateDelay"/>. May be called from any thread.</summary>
     protected void ReadSoon()
