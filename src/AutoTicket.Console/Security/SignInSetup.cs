@@ -78,7 +78,7 @@ internal static class SignInSetup
             }
             else if (context.Request.Path == "/logout")
             {
-                context.Response.Redirect("/login");
+                context.Response.Redirect("/login?returnUrl=%2F");
             }
             else
             {

@@ -40,7 +40,7 @@ public sealed class IdTokenTests
 
         var (address, _, _) = await visitor.SignInAsync("ada");
 
-        Assert.Equal(isLetIn ? "/api/status" : "/login?failed=1&returnUrl=%2F", address.PathAndQuery);
+        Assert.StartsWith(isLetIn ? "/api/status" : "/login?failed=1&", address.PathAndQuery, StringComparison.Ordinal);
         Assert.Equal(isLetIn, visitor.SessionCookie is not null);
     }
 

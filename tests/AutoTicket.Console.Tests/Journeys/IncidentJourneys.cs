@@ -87,6 +87,8 @@ public sealed class IncidentJourneys(JourneyHost host) : IClassFixture<JourneyHo
 
         await page.Page.GetByRole(AriaRole.Button, new() { Name = "Ended" }).FocusAsync();
         await page.Page.Keyboard.PressAsync("Enter");
+        // The answer to the button must not arrive in the middle of the next choice.
+        await Assertions.Expect(page.Page.GetByRole(AriaRole.Table, new() { Name = "Ended incidents" })).ToBeVisibleAsync();
         await page.Page.GetByRole(AriaRole.Combobox, new() { Name = "Surface" }).FocusAsync();
         await page.Page.Keyboard.TypeAsync("shop");
         await page.Page.Keyboard.PressAsync("Tab");
