@@ -409,8 +409,9 @@ document.addEventListener("click", ({ target }) => {
 });
 
 // A half-written reason outlives its page: the tab keeps it until its form is closed, which neither a reload does nor a server that
-// renders the page anew after a long disconnection. It is its user's: another one may sign in from this tab, or from another tab of the browser. Two forms may have the same name: those of two
-// alerts, and those of two differences of a ticket, which data-draft tells apart.
+// renders the page anew after a long disconnection. It is its user's: another one may sign in from this tab, or from another tab of
+// the browser. Two forms may have the same name: those of two alerts, and those of two differences of a ticket, which data-draft
+// tells apart.
 if (location.pathname === "/login") sessionStorage.clear();
 const RENDERS_WITHIN = 5000;
 const drafts = new Map();
@@ -440,6 +441,7 @@ document.addEventListener("focusin", ({ target }) => {
 document.addEventListener("input", ({ target }) => {
   if (drafts.has(target)) sessionStorage.setItem(drafts.get(target), target.value);
 });
+// A form that is sent right after a reconnection is closed by that, and not by the server's rendering.
 document.addEventListener("submit", ({ target }) => {
   if (Date.now() - connectedAt > RENDERS_WITHIN) return;
   for (const [field, key] of drafts) if (target.contains(field)) sessionStorage.removeItem(key);

@@ -33,7 +33,7 @@ public sealed class AttentionWatchTests
             );
     }
 
-    /// <summary>The way out of an emergency: a variable and a restart, weeks after somebody switched the flag on.</summary>
+    /// <summary>In an emergency a flag is switched off by its variable and a restart, perhaps weeks after somebody switched it on.</summary>
     [Fact]
     public async Task A_flag_that_the_environment_switched_off_is_not_blamed_on_who_last_changed_it()
     {
