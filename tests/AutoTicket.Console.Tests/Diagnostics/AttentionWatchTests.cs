@@ -33,7 +33,7 @@ public sealed class AttentionWatchTests
             );
     }
 
-    /// <summary>In an emergency a flag is switched off by its variable and a restart, perhaps weeks after somebody switched it on.</summary>
+    /// <summary>In an emergency a variable and a restart switch a flag off, perhaps weeks after somebody switched it on.</summary>
     [Fact]
     public async Task A_flag_that_the_environment_switched_off_is_not_blamed_on_who_last_changed_it()
     {
